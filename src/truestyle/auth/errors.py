@@ -1,0 +1,63 @@
+"""What can be wrong with who you are."""
+
+from truestyle.kit.errors import Problem
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="truestyle"'}
+
+
+class Unauthenticated(Problem):
+    """Base of the 401s: each carries the challenge."""
+
+    status, code, detail = 401, "token_invalid", "Sign in to do this."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers=CHALLENGE)
+
+
+class InvalidCredentials(Unauthenticated):
+    """E-mail and password do not belong together."""
+
+    code, detail = "invalid_credentials", "E-mail or password is wrong."
+
+
+class TokenInvalid(Unauthenticated):
+    """Not a token of ours, or none."""
+
+    code, detail = "token_invalid", "This needs a valid access token."
+
+
+class TokenExpired(Unauthenticated):
+    """Its time is over."""
+
+    code, detail = "token_expired", "The token has expired."
+
+
+class TokenRevoked(Unauthenticated):
+    """It was ended before its time."""
+
+    code, detail = "token_revoked", "The session has ended."
+
+
+class RefreshReused(Unauthenticated):
+    """A refresh token was used twice: the whole session ends."""
+
+    code, detail = "refresh_reused", "This refresh token was used before. The session has been ended."
+
+
+class AccountSuspended(Problem):
+    """The right password of an account that may not be used."""
+
+    status, code, detail = 403, "account_suspended", "This account is suspended."
+
+
+class CrossSite(Problem):
+    """A cookie route called from another site."""
+
+    status, code, detail = 403, "csrf", "This request came from another site."
+
+
+class WeakPassword(Problem):
+    """A password that would be guessed."""
+
+    status, code = 422, "weak_password"
+    detail = "Choose a longer or less common password (8 to 128 characters, and not your e-mail)."

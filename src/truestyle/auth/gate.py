@@ -1,0 +1,87 @@
+"""From a raw bearer token to a Caller, fast and never stale for long.
+
+A token that was checked is remembered for at most 30 s, and forgotten at once when the change stream tells that its
+session, its user's standing or any role's permissions changed. While the stream is unsure nothing is remembered.
+"""
+
+import time
+from collections import OrderedDict
+from typing import Any
+
+from bson import ObjectId
+
+from truestyle.auth.errors import TokenRevoked
+from truestyle.auth.models import Caller, Ended
+from truestyle.auth.repository import SUBJECT
+from truestyle.auth.tokens import Tokens
+from truestyle.infra.cache import Cache
+from truestyle.infra.push import Push
+from truestyle.kit import clock
+from truestyle.store import Store
+from truestyle.users.models import UserStatus
+
+REMEMBERED = 30.0  # seconds
+MOST = 10_000  # tokens
+
+
+class Gate:
+    """Resolves callers for one process."""
+
+    def __init__(self, store: Store, tokens: Tokens, cache: Cache, push: Push, policy_seconds: int) -> None:
+        self._store, self._tokens, self._cache, self._push = store, tokens, cache, push
+        self._policy_seconds = policy_seconds
+        self._known: OrderedDict[str, tuple[float, int, Caller]] = OrderedDict()
+        push.on_revocation(self._revoked)
+
+    async def caller(self, raw: str) -> Caller:
+        """Who this token speaks for. Raises TokenInvalid, TokenExpired, TokenRevoked."""
+        version = self._push.version(SUBJECT)
+        kept = self._known.get(raw)
+        if version is not None and kept is not None and kept[0] > time.monotonic() and kept[1] == version:
+            return kept[2]
+        access = self._tokens.read_access(raw)
+        standing = await self._store.users.standing(access.user_id)
+        if standing is None or standing["status"] != UserStatus.ACTIVE:
+            raise TokenRevoked
+        if not await self._store.sessions.live(access.session_id, clock.now()):
+            raise TokenRevoked
+        permissions = await self.permissions(standing["role"])
+        caller = Caller(access.user_id, standing["role"], access.session_id, permissions)
+        if version is not None:
+            ends = time.monotonic() + min(REMEMBERED, access.expires - time.time())
+            self._known[raw] = (ends, version, caller)
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)
+        return caller
+
+    async def permissions(self, role: str) -> frozenset[str]:
+        """What a role may do; cached under the version of the RBAC rows."""
+        version = self._push.version(SUBJECT)
+        if version is None:
+            return frozenset(await self._store.role_permissions.of(role))
+        key = f"rbac:{version}:{role}"
+        cached = await self._cache.get(key)
+        if isinstance(cached, list) and all(isinstance(one, str) for one in cached):
+            return frozenset(cached)
+        found = await self._store.role_permissions.of(role)
+        await self._cache.set(key, found, self._policy_seconds)
+        return frozenset(found)
+
+    def forget(self, *, session: ObjectId | None = None, user: ObjectId | None = None) -> None:
+        """Drop what is remembered of a session or a user; of everybody when neither is given."""
+        everybody = session is None and user is None
+        gone = [
+            raw
+            for raw, (_, _, caller) in self._known.items()
+            if everybody or caller.session_id == session or caller.user_id == user
+        ]
+        for raw in gone:
+            del self._known[raw]
+
+    def _revoked(self, row: dict[str, Any]) -> None:
+        if not row:
+            self.forget()
+        elif row["kind"] == Ended.SESSION:
+            self.forget(session=row["subject"])
+        elif row["kind"] == Ended.USER:
+            self.forget(user=row["subject"])

@@ -1,0 +1,127 @@
+"""Sign-in: sessions, ended tokens, RBAC rows, and the bodies of /auth."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from bson import ObjectId
+from pydantic import Field
+
+from truestyle.kit.documents import Answer, Body, Document, example
+from truestyle.kit.types import Email, Id, Timestamp
+from truestyle.users.models import Password, UserAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, with what they may do."""
+
+    user_id: ObjectId
+    role: str
+    session_id: ObjectId
+    permissions: frozenset[str]
+
+    def may(self, permission: str) -> bool:
+        """Whether the caller holds a permission."""
+        return permission in self.permissions
+
+
+class Session(Document):
+    """One signed-in device: a family of refresh tokens of which one is current."""
+
+    user_id: Id
+    refresh_hash: bytes
+    previous_hash: bytes | None = None
+    rotated_at: Timestamp
+    expires_at: Timestamp
+    last_used_at: Timestamp
+    revoked_at: Timestamp | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+class Ended(StrEnum):
+    """What a revocation row is about."""
+
+    REFRESH = "refresh"  # a used refresh token: seeing it again is theft
+    SESSION = "session"
+    USER = "user"
+
+
+class Revocation(Document):
+    """A token, session or all of a user's sessions that ended before their time."""
+
+    kind: Ended
+    subject: bytes | Id
+    session_id: Id | None = None
+    user_id: Id | None = None
+    expires_at: Timestamp
+
+
+class RoleRow(Document):
+    """A role as data."""
+
+    code: str
+    name: str
+    is_system: bool = True
+
+
+class PermissionRow(Document):
+    """A permission as data."""
+
+    code: str
+    resource: str
+    action: str
+    is_system: bool = True
+
+
+class Grant(Document):
+    """One permission of one role."""
+
+    role: str
+    permission: str
+
+
+class Login(Body):
+    """E-mail and password."""
+
+    email: Email
+    password: Password
+
+    model_config = example({"email": "asha@example.com", "password": "a long and unlikely phrase"})
+
+
+class Refresh(Body):
+    """The refresh token of a client that keeps no cookies."""
+
+    refresh_token: str | None = Field(default=None, max_length=200)
+
+
+class SignedIn(Answer):
+    """Tokens for a session. The refresh token is in the cookie, and in the body only for `X-Client: mobile`."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    expires_in: int = Field(description="Seconds until the access token ends.")
+    user: UserAnswer
+    refresh_token: str | None = Field(default=None, exclude_if=lambda token: token is None)
+
+
+class ChangePassword(Body):
+    """The old and the new password."""
+
+    current_password: Password
+    new_password: Password
+
+    model_config = example(
+        {
+            "current_password": "a long and unlikely phrase",
+            "new_password": "another rather unlikely phrase",
+        }
+    )
+
+
+class Message(Answer):
+    """A plain word of success."""
+
+    message: str

@@ -1,0 +1,48 @@
+"""The permission vocabulary, and which built-in role holds what. Seeded as data; staff roles may be changed there."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """`resource:action`. Public reads need none."""
+
+    BRANDS_WRITE = "brands:write"
+    CATEGORIES_WRITE = "categories:write"
+    LOOKUPS_WRITE = "lookups:write"
+    PRODUCTS_WRITE = "products:write"
+    PRODUCTS_ANY = "products:any"  # beside products:write: not only one's own
+    STOCK_WRITE = "stock:write"
+    ORDERS_PLACE = "orders:place"
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    ACCOUNT = "account:own"
+    JOBS_READ = "jobs:read"
+
+
+class Role(StrEnum):
+    """The built-in roles. Others can be added as data."""
+
+    CUSTOMER = "customer"
+    VENDOR = "vendor"
+    STAFF = "staff"
+    ADMIN = "admin"
+
+
+SHOPPING = frozenset({Permission.ACCOUNT, Permission.ORDERS_PLACE})
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.CUSTOMER: SHOPPING,
+    Role.VENDOR: SHOPPING | {Permission.PRODUCTS_WRITE, Permission.STOCK_WRITE, Permission.JOBS_READ},
+    Role.STAFF: SHOPPING
+    | {
+        Permission.BRANDS_WRITE,
+        Permission.CATEGORIES_WRITE,
+        Permission.LOOKUPS_WRITE,
+        Permission.PRODUCTS_WRITE,
+        Permission.PRODUCTS_ANY,
+        Permission.STOCK_WRITE,
+        Permission.ORDERS_READ,
+        Permission.ORDERS_WRITE,
+        Permission.JOBS_READ,
+    },
+    Role.ADMIN: frozenset(Permission),
+}

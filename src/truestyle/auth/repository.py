@@ -1,0 +1,167 @@
+"""Sessions, ended tokens and RBAC in MongoDB."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import IndexModel, ReturnDocument, UpdateOne
+
+from truestyle.auth.models import Ended, Grant, PermissionRow, Revocation, RoleRow, Session
+from truestyle.auth.permissions import GRANTS, Permission, Role
+from truestyle.kit import clock
+from truestyle.kit.repository import Collection, Repository
+
+SUBJECT = "rbac"
+
+
+class Sessions(Repository[Session]):
+    """One row a signed-in device, dropped by MongoDB some time after its end."""
+
+    document, name = Session, "sessions"
+    indexes = (
+        IndexModel([("user_id", 1), ("revoked_at", 1), ("_id", -1)]),
+        IndexModel("expires_at", expireAfterSeconds=86_400),
+    )
+
+    async def live(self, session_id: ObjectId, moment: datetime) -> bool:
+        """Whether the session may still be used."""
+        where = {"_id": session_id, "revoked_at": None, "expires_at": {"$gt": moment}}
+        return await self.collection.find_one(where, {"_id": 1}, session=self.session) is not None
+
+    async def rotate(self, session_id: ObjectId, used: bytes, successor: bytes, moment: datetime) -> Session | None:
+        """Make `successor` current if `used` is; None if it is not, or the session ended."""
+        row = await self.collection.find_one_and_update(
+            {"_id": session_id, "refresh_hash": used, "revoked_at": None, "expires_at": {"$gt": moment}},
+            {
+                "$set": {
+                    "refresh_hash": successor,
+                    "previous_hash": used,
+                    "rotated_at": moment,
+                    "last_used_at": moment,
+                    "updated_at": moment,
+                }
+            },
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if row is None else Session.load(row)
+
+    async def end(self, where: dict[str, Any], moment: datetime) -> list[ObjectId]:
+        """Revoke the live sessions that match; their ids."""
+        matching = {**where, "revoked_at": None}
+        rows = await self.collection.find(matching, {"_id": 1}, session=self.session).to_list()
+        ids = [row["_id"] for row in rows]
+        await self.collection.update_many(
+            {"_id": {"$in": ids}, "revoked_at": None}, {"$set": {"revoked_at": moment}}, session=self.session
+        )
+        return ids
+
+
+class Revocations(Repository[Revocation]):
+    """What ended early. Every process hears of new rows through the change stream."""
+
+    document, name = Revocation, "token_revocations"
+    indexes = (
+        IndexModel([("kind", 1), ("subject", 1)], unique=True),
+        IndexModel("expires_at", expireAfterSeconds=0),
+    )
+
+    async def used(self, token_hash: bytes, session_id: ObjectId, expires_at: datetime) -> None:
+        """Remember a used refresh token. Safe to repeat."""
+        await self.collection.update_one(
+            {"kind": Ended.REFRESH, "subject": token_hash},
+            {"$setOnInsert": {"session_id": session_id, "expires_at": expires_at, "created_at": clock.now()}},
+            upsert=True,
+        )
+
+    async def was_used(self, token_hash: bytes, session_id: ObjectId) -> bool:
+        """Whether this refresh token of this session was used before."""
+        where = {"kind": Ended.REFRESH, "subject": token_hash, "session_id": session_id}
+        return await self.collection.find_one(where, {"_id": 1}) is not None
+
+    async def ended(self, sessions: Iterable[ObjectId], life: timedelta) -> None:
+        """Tell every process that the access tokens of these sessions are over."""
+        moment = clock.now()
+        writes = [
+            UpdateOne(
+                {"kind": Ended.SESSION, "subject": one},
+                {"$setOnInsert": {"session_id": one, "expires_at": moment + life, "created_at": moment}},
+                upsert=True,
+            )
+            for one in sessions
+        ]
+        if writes:
+            await self.collection.bulk_write(writes, session=self.session)
+
+
+class Roles(Repository[RoleRow]):
+    """Roles as data."""
+
+    document, name = RoleRow, "roles"
+    indexes = (IndexModel("code", unique=True),)
+
+
+class Permissions(Repository[PermissionRow]):
+    """Permissions as data."""
+
+    document, name = PermissionRow, "permissions"
+    indexes = (IndexModel("code", unique=True),)
+
+
+class RolePermissions(Repository[Grant]):
+    """Which role holds which permission."""
+
+    document, name = Grant, "role_permissions"
+    indexes = (IndexModel([("role", 1), ("permission", 1)], unique=True),)
+
+    async def of(self, role: str) -> list[str]:
+        """The permissions of a role."""
+        return [row["permission"] async for row in self.collection.find({"role": role}, {"permission": 1})]
+
+    async def seed(self) -> int:
+        """Add the built-in grants of roles that hold nothing yet, and all to admin; how many were new."""
+        held = set(await self.collection.distinct("role"))
+        wanted = {role: permissions for role, permissions in GRANTS.items() if role is Role.ADMIN or role not in held}
+        return await self._insert([{"role": role, "permission": one} for role, all_ in wanted.items() for one in all_])
+
+    async def _insert(self, rows: list[dict[str, Any]]) -> int:
+        moment = clock.now()
+        stamp = {"created_at": moment, "updated_at": moment, "version": 1}
+        writes = [UpdateOne(row, {"$setOnInsert": stamp}, upsert=True) for row in rows]
+        return (await self.collection.bulk_write(writes)).upserted_count if writes else 0
+
+
+async def seed_vocabulary(roles: Roles, permissions: Permissions) -> None:
+    """The rows of the built-in roles and of every permission."""
+    moment = clock.now()
+    stamp = {"is_system": True, "created_at": moment, "updated_at": moment, "version": 1}
+    await roles.collection.bulk_write(
+        [UpdateOne({"code": r}, {"$setOnInsert": {"name": r.capitalize(), **stamp}}, upsert=True) for r in Role]
+    )
+    await permissions.collection.bulk_write(
+        [
+            UpdateOne(
+                {"code": p},
+                {"$setOnInsert": {"resource": p.split(":")[0], "action": p.split(":")[1], **stamp}},
+                upsert=True,
+            )
+            for p in Permission
+        ]
+    )
+
+
+class Versions(Collection):
+    """One counter a subject; bumping it makes every process drop what it cached under the old one."""
+
+    name = "versions"
+
+    async def bump(self, subject: str) -> int:
+        """Count up, inside the surrounding transaction if there is one."""
+        row: Any = await self.collection.find_one_and_update(
+            {"_id": subject},
+            {"$inc": {"n": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=self.session,
+        )
+        return int(row["n"])

@@ -1,0 +1,193 @@
+"""/auth: accounts and sessions."""
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query, Request, Response
+from pydantic import ValidationError
+
+from truestyle.auth import service
+from truestyle.auth.errors import (
+    AccountSuspended,
+    CrossSite,
+    InvalidCredentials,
+    RefreshReused,
+    TokenInvalid,
+    TokenRevoked,
+    WeakPassword,
+)
+from truestyle.auth.models import ChangePassword, Login, Message, Refresh, SignedIn
+from truestyle.auth.service import Issued
+from truestyle.cart import service as carts
+from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, cart_token
+from truestyle.infra.http.problems import validation_failed
+from truestyle.infra.http.route import router
+from truestyle.kit import strictjson
+from truestyle.kit.errors import Duplicate, UnsupportedMediaType, ValidationFailed, responses
+from truestyle.shop import Shop
+from truestyle.users.models import Register, UserAnswer
+
+routes = router("/auth", tag="Auth")
+Model = TypeVar("Model", Login, Refresh)
+LOGIN_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Login.model_json_schema()},
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["username", "password"],
+                    "properties": {
+                        "username": {"type": "string", "description": "The e-mail."},
+                        "password": {"type": "string"},
+                        "grant_type": {"type": "string"},
+                        "scope": {"type": "string"},
+                    },
+                }
+            },
+        },
+    }
+}
+REFRESH_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": Refresh.model_json_schema()}},
+    }
+}
+
+
+@routes.post("/register", status_code=201, responses=responses(Duplicate, WeakPassword))
+async def register(body: Register, response: Response, shop: ShopDep) -> UserAnswer:
+    """Open an account, with its cart and wishlist."""
+    user = await service.register(shop.store, shop.keys, body)
+    response.headers["location"] = f"{shop.settings.shop.api_v1_prefix}/users/{user.id}"
+    return user.answer()
+
+
+@routes.post("/login", responses=responses(InvalidCredentials, AccountSuspended), openapi_extra=LOGIN_BODY)
+async def login(request: Request, response: Response, shop: ShopDep, device: DeviceDep) -> SignedIn:
+    """Sign in with JSON, or with Swagger's form."""
+    asked = await _credentials(request)
+    issued = await service.login(shop.store, shop.keys, asked.email, asked.password, device)
+    await carts.merge(shop.store, issued.user.id, cart_token(request))
+    return _signed_in(issued, request, response, shop)
+
+
+@routes.post(
+    "/token/refresh",
+    responses=responses(TokenInvalid, TokenRevoked, RefreshReused, CrossSite),
+    openapi_extra=REFRESH_BODY,
+)
+async def refresh_token(request: Request, response: Response, shop: ShopDep) -> SignedIn:
+    """Exchange the refresh token for new tokens; it works once."""
+    from_body = await _refresh_in_body(request)
+    if from_body is None:
+        _require_same_site(request, shop)
+    token = from_body or request.cookies.get(shop.settings.auth.refresh_cookie_name)
+    if token is None:
+        raise TokenInvalid
+    issued = await service.refresh(shop.store, shop.keys, token)
+    return _signed_in(issued, request, response, shop, in_body=from_body is not None)
+
+
+@routes.post("/logout", responses=responses(CrossSite))
+async def logout(
+    request: Request,
+    response: Response,
+    shop: ShopDep,
+    caller: SignedInCaller,
+    everywhere: Annotated[bool, Query(description="End all of the account's sessions.")] = False,
+) -> Message:
+    """End this session, or all."""
+    _require_same_site(request, shop)
+    await service.logout(shop.store, shop.keys, caller, everywhere=everywhere)
+    auth = shop.settings.auth
+    response.delete_cookie(
+        auth.refresh_cookie_name,
+        path=auth.refresh_cookie_path,
+        secure=auth.refresh_cookie_secure,
+        httponly=True,
+        samesite=auth.refresh_cookie_samesite,
+    )
+    return Message(message="Signed out")
+
+
+@routes.post("/change-password", responses=responses(InvalidCredentials, WeakPassword))
+async def change_password(body: ChangePassword, shop: ShopDep, caller: SignedInCaller) -> Message:
+    """Set a new password; every other session ends."""
+    await service.change_password(shop.store, shop.keys, caller, body.current_password, body.new_password)
+    return Message(message="Password changed")
+
+
+@routes.get("/me")
+async def me(store: Db, caller: SignedInCaller) -> UserAnswer:
+    """The account that is signed in."""
+    return (await store.users.get(caller.user_id)).answer()
+
+
+async def _credentials(request: Request) -> Login:
+    kind = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    if kind == "application/json":
+        try:
+            values: Any = strictjson.loads(await request.body())
+        except strictjson.MalformedJsonError as error:
+            raise ValidationFailed(str(error), kind="json_invalid") from error
+    elif kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        async with request.form(max_files=0, max_fields=20) as form:
+            values = {"email": form.get("username"), "password": form.get("password")}
+    else:
+        raise UnsupportedMediaType
+    return _read(Login, values)
+
+
+async def _refresh_in_body(request: Request) -> str | None:
+    body = await request.body()
+    if not body.strip():
+        return None
+    try:
+        return _read(Refresh, strictjson.loads(body)).refresh_token
+    except strictjson.MalformedJsonError as error:
+        raise ValidationFailed(str(error), kind="json_invalid") from error
+
+
+def _read(model: type[Model], values: Any) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise validation_failed(_in_body(error)) from error
+
+
+def _in_body(error: ValidationError) -> list[Any]:
+    return [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+
+
+def _require_same_site(request: Request, shop: Shop) -> None:
+    """Cookie routes: a browser says where the call comes from; other clients send neither header."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    known = {shop.settings.shop.backend_base_url.rstrip("/"), str(request.base_url).rstrip("/")}
+    if origin is not None:
+        if origin.rstrip("/") not in known | set(shop.settings.auth.cors_origins):
+            raise CrossSite
+    elif site is not None and site not in {"same-origin", "same-site", "none"}:
+        raise CrossSite
+
+
+def _signed_in(issued: Issued, request: Request, response: Response, shop: Shop, *, in_body: bool = False) -> SignedIn:
+    auth = shop.settings.auth
+    mobile = request.headers.get("x-client", "").lower() == "mobile"
+    if not in_body:
+        response.set_cookie(
+            auth.refresh_cookie_name,
+            issued.refresh,
+            max_age=auth.refresh_cookie_max_age_days * 86_400,
+            path=auth.refresh_cookie_path,
+            secure=auth.refresh_cookie_secure,
+            httponly=True,
+            samesite=auth.refresh_cookie_samesite,
+        )
+    return SignedIn(
+        access_token=issued.access,
+        expires_in=int(shop.keys.tokens.life.total_seconds()),
+        user=issued.user.answer(),
+        refresh_token=issued.refresh if mobile or in_body else None,
+    )

@@ -1,0 +1,175 @@
+"""Accounts and sessions: what /auth does."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bson import ObjectId
+
+from truestyle.auth.errors import (
+    AccountSuspended,
+    InvalidCredentials,
+    RefreshReused,
+    TokenInvalid,
+    TokenRevoked,
+)
+from truestyle.auth.gate import Gate
+from truestyle.auth.models import Caller, Session
+from truestyle.auth.passwords import Passwords, require_strong
+from truestyle.auth.permissions import Role
+from truestyle.auth.tokens import Tokens
+from truestyle.cart.models import Cart, Wishlist
+from truestyle.infra.outbox import event
+from truestyle.kit import clock
+from truestyle.kit.errors import Duplicate
+from truestyle.kit.types import object_id
+from truestyle.store import Store
+from truestyle.users.models import Register, User, UserStatus
+
+GRACE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The parts that signing in needs beside the store."""
+
+    tokens: Tokens
+    passwords: Passwords
+    gate: Gate
+    session_life: timedelta
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a request comes from."""
+
+    ip: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True)
+class Issued:
+    """Fresh tokens of a session."""
+
+    user: User
+    session: Session
+    access: str
+    refresh: str
+
+
+async def register(store: Store, keys: Keys, body: Register, role: str = Role.CUSTOMER) -> User:
+    """A new account with its cart and wishlist, in one transaction. Raises WeakPassword, Duplicate."""
+    require_strong(body.password, body.email)
+    if await store.users.by_email(body.email) is not None:
+        raise Duplicate("email")
+    user = User(
+        email=body.email,
+        password_hash=await keys.passwords.hash(body.password),
+        full_name=body.full_name,
+        phone=body.phone,
+        role=role,
+    )
+
+    async def work(tx: Store) -> None:
+        await tx.users.add(user)
+        await tx.carts.add(Cart(user_id=user.id))
+        await tx.wishlists.add(Wishlist(user_id=user.id))
+        await tx.outbox.write([event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")])
+
+    await store.transaction(work)
+    return user
+
+
+async def login(store: Store, keys: Keys, email: str, password: str, device: Device) -> Issued:
+    """Sign in. Raises InvalidCredentials, and AccountSuspended only after the right password."""
+    user = await store.users.by_email(email)
+    right = await keys.passwords.verify(password, user.password_hash if user else None)
+    if user is None or not right:
+        raise InvalidCredentials
+    if user.status is UserStatus.SUSPENDED:
+        raise AccountSuspended
+    return await open_session(store, keys, user, device)
+
+
+async def open_session(store: Store, keys: Keys, user: User, device: Device) -> Issued:
+    """A new family of refresh tokens for a user."""
+    moment, session_id = clock.now(), ObjectId()
+    refresh = keys.tokens.first_refresh(session_id)
+    session = Session(
+        id=session_id,
+        user_id=user.id,
+        refresh_hash=keys.tokens.hash(refresh),
+        rotated_at=moment,
+        last_used_at=moment,
+        expires_at=moment + keys.session_life,
+        ip=device.ip,
+        user_agent=(device.user_agent or "")[:300] or None,
+    )
+    await store.sessions.add(session)
+    return Issued(user, session, keys.tokens.access(user.id, session.id), refresh)
+
+
+async def refresh(store: Store, keys: Keys, token: str) -> Issued:
+    """Rotate. Raises TokenInvalid, TokenRevoked, RefreshReused.
+
+    The used token is remembered first, so that no crash between the two writes lets it be used again unnoticed.
+    Within GRACE a used token gives the same successor again: an answer may have been lost on the way.
+    """
+    try:
+        session_id = object_id(token.partition(".")[0])
+    except ValueError as error:
+        raise TokenInvalid from error
+    used, moment = keys.tokens.hash(token), clock.now()
+    session = await store.sessions.first({"_id": session_id})
+    if session is None or session.expires_at <= moment:
+        raise TokenInvalid
+    successor = keys.tokens.successor(token)
+    if session.refresh_hash == used:
+        await store.revocations.used(used, session_id, session.expires_at)
+        rotated = await store.sessions.rotate(session_id, used, keys.tokens.hash(successor), moment)
+        session = rotated or await store.sessions.get(session_id)
+    if session.revoked_at is not None:
+        raise TokenRevoked
+    if session.refresh_hash != keys.tokens.hash(successor) or moment - session.rotated_at > GRACE:
+        if await store.revocations.was_used(used, session_id):
+            await end_sessions(store, keys, {"_id": session_id})
+            raise RefreshReused
+        raise TokenInvalid
+    user = await store.users.first({"_id": session.user_id})
+    if user is None or user.status is not UserStatus.ACTIVE:
+        raise TokenRevoked
+    return Issued(user, session, keys.tokens.access(user.id, session.id), successor)
+
+
+async def end_sessions(store: Store, keys: Keys, where: dict[str, object]) -> int:
+    """Revoke sessions and their access tokens, here at once and everywhere within a second; how many there were."""
+
+    async def work(tx: Store) -> list[ObjectId]:
+        ids = await tx.sessions.end(where, clock.now())
+        await tx.revocations.ended(ids, keys.tokens.life)
+        return ids
+
+    ids = await store.transaction(work)
+    for one in ids:
+        keys.gate.forget(session=one)
+    return len(ids)
+
+
+async def logout(store: Store, keys: Keys, caller: Caller, *, everywhere: bool) -> None:
+    """End this session, or all of the caller's."""
+    await end_sessions(store, keys, {"user_id": caller.user_id} if everywhere else {"_id": caller.session_id})
+
+
+async def change_password(store: Store, keys: Keys, caller: Caller, current: str, new: str) -> None:
+    """A new password; every other session ends. Raises InvalidCredentials, WeakPassword."""
+    user = await store.users.get(caller.user_id)
+    if not await keys.passwords.verify(current, user.password_hash):
+        raise InvalidCredentials
+    require_strong(new, user.email)
+    changed = await store.users.change(
+        user.id,
+        {"$set": {"password_hash": await keys.passwords.hash(new)}},
+        where={"password_hash": user.password_hash},
+    )
+    if changed is None:
+        raise InvalidCredentials
+    await end_sessions(store, keys, {"user_id": user.id, "_id": {"$ne": caller.session_id}})

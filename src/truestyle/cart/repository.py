@@ -1,0 +1,88 @@
+"""Carts and wishlists in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import IndexModel, ReturnDocument
+
+from truestyle.cart.models import Cart, CartItem, Wishlist
+from truestyle.kit import clock
+from truestyle.kit.repository import Repository
+
+
+class Carts(Repository[Cart]):
+    """One row a cart. A guest's id is derived from their token; a user has one cart."""
+
+    document, name = Cart, "carts"
+    indexes = (
+        IndexModel("user_id", unique=True, partialFilterExpression={"user_id": {"$type": "objectId"}}),
+        IndexModel("expires_at", expireAfterSeconds=0),
+    )
+
+    async def more(self, owner: dict[str, Any], sku: str, count: int, most: int, price: int) -> bool:
+        """Add pieces to a line that is there; False if there is none, or it would pass `most`."""
+        line = {"$elemMatch": {"sku": sku, "quantity": {"$lte": most - count}}}
+        update = {"$inc": {"items.$.quantity": count}, "$set": {"items.$.unit_price": price}}
+        return await self._touch({**owner, "items": line}, update)
+
+    async def put(self, owner: dict[str, Any], item: CartItem, lines: int) -> bool:
+        """Add a new line; False if the SKU is in the cart already, or the cart has `lines` lines."""
+        where = {**owner, "items.sku": {"$ne": item.sku}, f"items.{lines - 1}": {"$exists": False}}
+        return await self._touch(where, {"$push": {"items": item.model_dump()}})
+
+    async def set_quantity(self, owner: dict[str, Any], item_id: ObjectId, quantity: int, price: int) -> bool:
+        """Change a line; False if there is none such."""
+        update = {"$set": {"items.$.quantity": quantity, "items.$.unit_price": price}}
+        return await self._touch({**owner, "items.id": item_id}, update)
+
+    async def drop(self, owner: dict[str, Any], item_id: ObjectId) -> bool:
+        """Remove a line; False if there is none such."""
+        return await self._touch({**owner, "items.id": item_id}, {"$pull": {"items": {"id": item_id}}})
+
+    async def clear(self, owner: dict[str, Any]) -> None:
+        """Remove every line."""
+        await self._touch(owner, {"$set": {"items": []}})
+
+    async def ensure(self, owner: dict[str, Any], expires_at: datetime | None) -> Cart:
+        """The owner's cart, made if there is none yet."""
+        moment = clock.now()
+        fresh = Cart().dump()
+        fresh.pop("_id")
+        unset = {name: value for name, value in fresh.items() if name not in {"expires_at", "user_id"}}
+        update: dict[str, Any] = {"$setOnInsert": unset | {"created_at": moment, "updated_at": moment}}
+        if expires_at is not None:
+            update["$set"] = {"expires_at": expires_at, "user_id": None}
+        row: Any = await self.collection.find_one_and_update(
+            owner, update, upsert=True, return_document=ReturnDocument.AFTER, session=self.session
+        )
+        return Cart.load(row)
+
+    async def versions(self, ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
+        """The version of each cart."""
+        rows = self.collection.find({"_id": {"$in": list(ids)}}, {"version": 1}, session=self.session)
+        return {row["_id"]: row["version"] async for row in rows}
+
+    async def empty(self, ids: Sequence[ObjectId], moment: datetime) -> None:
+        """Clear carts that have become orders."""
+        await self.collection.update_many(
+            {"_id": {"$in": list(ids)}},
+            {"$set": {"items": [], "coupon_code": None, "updated_at": moment}, "$inc": {"version": 1}},
+            session=self.session,
+        )
+
+    async def _touch(self, where: dict[str, Any], update: dict[str, Any]) -> bool:
+        stamped = {
+            **update,
+            "$set": {**update.get("$set", {}), "updated_at": clock.now()},
+            "$inc": {**update.get("$inc", {}), "version": 1},
+        }
+        return (await self.collection.update_one(where, stamped, session=self.session)).modified_count == 1
+
+
+class Wishlists(Repository[Wishlist]):
+    """One row a user."""
+
+    document, name = Wishlist, "wishlists"
+    indexes = (IndexModel("user_id", unique=True),)

@@ -1,0 +1,127 @@
+"""Products in MongoDB: every filter and sort has its index."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel, UpdateOne
+
+from truestyle.catalog.products.models import Product, ProductStatus
+from truestyle.kit import clock, paging
+from truestyle.kit.paging import PageQuery
+from truestyle.kit.repository import Repository, Row
+
+SORT_KEYS = {"rating": "rating.average", "name": "sort_name"}
+CARD_FIELDS = (
+    *("name", "slug", "brand", "price", "mrp", "discount"),
+    *("images", "rating", "in_stock", "sizes", "colors"),
+)
+CARD = dict.fromkeys(CARD_FIELDS, 1)
+SCORE = {"$meta": "textScore"}
+
+
+class Products(Repository[Product]):
+    """One row a product, variants and images embedded."""
+
+    document, name = Product, "products"
+    indexes = (
+        IndexModel("slugs", unique=True),
+        IndexModel("variants.sku", unique=True),
+        IndexModel([("status", ASCENDING), ("_id", DESCENDING)]),
+        *(
+            IndexModel([("status", ASCENDING), (key, order), ("_id", order)])
+            for key, order in (
+                ("price", ASCENDING),
+                ("sort_name", ASCENDING),
+                ("rating.average", DESCENDING),
+                ("popularity", DESCENDING),
+            )
+        ),
+        *(
+            IndexModel([(key, ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)])
+            for key in (
+                *("brand.id", "brand.slug", "categories.id", "product_type.id", "product_type.slug"),
+                *("occasions.id", "occasions.slug", "tags", "option_keys", "vendor_id"),
+            )
+        ),
+        IndexModel(
+            [(key, TEXT) for key in ("name", "brand.name", "categories.name", "tags", "description")],
+            weights={"name": 10, "brand.name": 5, "categories.name": 4, "tags": 4, "description": 1},
+            default_language="english",
+            language_override="text_language",
+            name="words",
+        ),
+    )
+
+    async def by_skus(self, skus: Iterable[str]) -> list[Product]:
+        """The products that these SKUs belong to."""
+        rows = await self.collection.find({"variants.sku": {"$in": list(skus)}}, session=self.session).to_list()
+        return [Product.load(row) for row in rows]
+
+    async def by_ids(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Product]:
+        """Products by id; the missing are left out."""
+        rows = await self.collection.find({"_id": {"$in": list(ids)}}, session=self.session).to_list()
+        return {row["_id"]: Product.load(row) for row in rows}
+
+    async def by_slug(self, slug: str) -> Product | None:
+        """The product that has, or had, this slug."""
+        return await self.first({"slugs": slug})
+
+    async def slugs_like(self, slug: str) -> set[str]:
+        """Every slug that is taken and begins with this one."""
+        rows = self.collection.find(
+            {"slugs": {"$gte": slug, "$lt": slug + "\uffff"}}, {"slugs": 1}, session=self.session, limit=1000
+        )
+        return {one async for row in rows for one in row["slugs"]}
+
+    async def cards(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
+        """One page of rows with the fields of a card."""
+        if query.sort == "relevance":
+            return await self._relevant(where, query)
+        return await self.find_rows(where, query, SORT_KEYS, CARD)
+
+    async def _relevant(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
+        """By text score, which no index is ordered by: the cursor counts rows instead."""
+        bound = paging.fingerprint(query.sort, where)
+        skip, total = 0, None
+        if query.cursor is None:
+            total = await self.count(where)
+            skip = ((query.page or 1) - 1) * query.size
+        else:
+            at, _ = paging.decode(query.cursor, bound)
+            skip = at if isinstance(at, int) and 0 <= at <= paging.MAX_PAGE * paging.MAX_SIZE else 0
+        rows = await self.collection.find(
+            where,
+            {**CARD, "score": SCORE},
+            sort=[("score", SCORE), ("_id", DESCENDING)],
+            skip=skip,
+            limit=query.size + 1,
+        ).to_list()
+        following = paging.encode(bound, skip + query.size, None) if len(rows) > query.size else None
+        return rows[: query.size], total, following
+
+    async def set_stock_flags(self, flags: Mapping[ObjectId, tuple[bool, Sequence[str]]]) -> None:
+        """(in_stock, sizes in stock) of products whose SKUs ran out or came back."""
+        if flags:
+            await self.collection.bulk_write(
+                [
+                    UpdateOne({"_id": key}, {"$set": {"in_stock": any_, "sizes_in_stock": list(sizes)}})
+                    for key, (any_, sizes) in flags.items()
+                ],
+                session=self.session,
+            )
+
+    async def sold(self, pieces: Mapping[ObjectId, int]) -> None:
+        """Count sales into `popularity`."""
+        await self.collection.bulk_write(
+            [UpdateOne({"_id": key}, {"$inc": {"popularity": count}}) for key, count in pieces.items()],
+            session=self.session,
+        )
+
+    async def archive(self, key: ObjectId) -> None:
+        """Hide for good; orders keep naming it."""
+        await self.collection.update_one(
+            {"_id": key},
+            {"$set": {"status": ProductStatus.ARCHIVED, "updated_at": clock.now()}, "$inc": {"version": 1}},
+            session=self.session,
+        )

@@ -1,0 +1,133 @@
+"""What routes ask for in their signatures."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response, Security
+from fastapi.security import OAuth2PasswordBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
+
+from truestyle.auth.errors import TokenInvalid
+from truestyle.auth.models import Caller
+from truestyle.auth.permissions import Permission
+from truestyle.auth.service import Device
+from truestyle.cart.service import TOKEN, Owner, new_token
+from truestyle.kit.errors import Forbidden, ValidationFailed
+from truestyle.kit.resource import read_version
+from truestyle.orders.service import Repeat
+from truestyle.shop import Shop
+from truestyle.store import Store
+
+CART_COOKIE = "ts_cart"
+bearer = OAuth2PasswordBearer(
+    "api/v1/auth/login",
+    scheme_name="bearer",
+    scopes={permission.value: permission.value.replace(":", " · ") for permission in Permission},
+    auto_error=False,
+    description="Access token from `POST /auth/login`.",
+)
+OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{}]}  # appended to the scheme in OpenAPI
+
+
+def _shop(request: Request) -> Shop:
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+def _store(request: Request) -> Store:
+    return _shop(request).store
+
+
+async def _caller(request: Request, scopes: SecurityScopes, _: Annotated[str | None, Depends(bearer)]) -> Caller:
+    raw = _raw_token(request)
+    if raw is None:
+        raise TokenInvalid
+    caller = await _shop(request).keys.gate.caller(raw)
+    request.scope["state"]["caller"] = str(caller.user_id)
+    if not all(caller.may(scope) for scope in scopes.scopes):
+        raise Forbidden
+    return caller
+
+
+async def _maybe_caller(request: Request, _: Annotated[str | None, Depends(bearer)]) -> Caller | None:
+    raw = _raw_token(request)
+    if raw is None:
+        return None
+    caller = await _shop(request).keys.gate.caller(raw)
+    request.scope["state"]["caller"] = str(caller.user_id)
+    return caller
+
+
+def _raw_token(request: Request) -> str | None:
+    scheme, raw = get_authorization_scheme_param(request.headers.get("authorization"))
+    return raw if scheme.lower() == "bearer" and raw else None
+
+
+def allowed(permission: str) -> Any:
+    """Only callers with this permission; OpenAPI shows it as a scope."""
+    return Security(_caller, scopes=[str(permission)])
+
+
+async def _owner(
+    request: Request,
+    response: Response,
+    caller: Annotated[Caller | None, Depends(_maybe_caller)],
+    x_cart_token: Annotated[str | None, Header(max_length=100, description="A guest's cart.")] = None,
+) -> Owner:
+    """Whose cart: the caller's, or a guest's; a new guest is given a token in the header and as a cookie."""
+    if caller is not None:
+        return Owner(user_id=caller.user_id)
+    token = x_cart_token or request.cookies.get(CART_COOKIE)
+    if token is None or TOKEN.fullmatch(token) is None:
+        token = new_token()
+    settings = _shop(request).settings
+    response.headers["x-cart-token"] = token
+    response.set_cookie(
+        CART_COOKIE,
+        token,
+        max_age=settings.shop.guest_cart_days * 86_400,
+        httponly=True,
+        secure=settings.auth.refresh_cookie_secure,
+        samesite="lax",
+    )
+    return Owner(token=token)
+
+
+def cart_token(request: Request) -> str | None:
+    """The guest's cart token that came with a request, if any."""
+    return request.headers.get("x-cart-token") or request.cookies.get(CART_COOKIE)
+
+
+def device(request: Request) -> Device:
+    """Where a request comes from."""
+    return Device((request.scope.get("client") or (None,))[0], request.headers.get("user-agent"))
+
+
+async def _repeat(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=255, min_length=1, description="The same key gives the same answer for 24 h.")
+    ] = None,
+) -> Repeat:
+    if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):
+        raise ValidationFailed("must be printable ASCII", ("header", "Idempotency-Key"))
+    return Repeat(idempotency_key, request.scope["path"].encode() + b"\0" + await request.body())
+
+
+def _if_match(if_match: Annotated[str | None, Header(max_length=20)] = None) -> int | None:
+    return read_version(if_match)
+
+
+def public_read(response: Response) -> None:
+    """Marks an answer that everybody may keep, if they ask again whether it still holds."""
+    response.headers["cache-control"] = "public, no-cache"
+
+
+ShopDep = Annotated[Shop, Depends(_shop)]
+Db = Annotated[Store, Depends(_store)]
+MaybeCaller = Annotated[Caller | None, Depends(_maybe_caller)]
+CartOwner = Annotated[Owner, Depends(_owner)]
+RepeatDep = Annotated[Repeat, Depends(_repeat)]
+DeviceDep = Annotated[Device, Depends(device)]
+Version = Annotated[int | None, Depends(_if_match)]
+PublicRead = Depends(public_read)
+SignedInCaller = Annotated[Caller, allowed(Permission.ACCOUNT)]

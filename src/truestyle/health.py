@@ -1,0 +1,127 @@
+"""/, /health, /health/live and /health/ready."""
+
+import asyncio
+import time
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import Response
+from pymongo.errors import PyMongoError
+
+from truestyle.deps import ShopDep
+from truestyle.infra import sql
+from truestyle.infra.http.route import router
+from truestyle.kit.documents import Answer
+from truestyle.shop import Shop
+
+routes = router(tag="Health")
+VERSION = version("truestyle")
+
+
+class Check(Answer):
+    """One part of the store."""
+
+    ok: bool
+    ms: float
+    detail: str | None = None
+
+
+class Checks(Answer):
+    """Every part."""
+
+    mongo: Check
+    sql: Check
+    cache: Check
+    storage: Check
+    mail: Check
+    worker: Check
+
+
+class Health(Answer):
+    """Whether the store can take orders, and how its parts are."""
+
+    status: Literal["ok", "degraded", "down"]
+    version: str
+    checks: Checks
+
+
+class Alive(Answer):
+    """A plain word."""
+
+    status: str
+
+
+class Root(Answer):
+    """The store says its name."""
+
+    message: str
+
+
+@routes.get("/")
+async def root(shop: ShopDep) -> Root:
+    """The store says its name."""
+    return Root(message=f"{shop.settings.shop.project_name} is running")
+
+
+@routes.get("/health")
+async def health(shop: ShopDep, response: Response) -> Health:
+    """Whether the store can take orders: 503 when not."""
+    mongo, sql_, cache = await asyncio.gather(_mongo(shop), _sql(shop), _cache(shop))
+    worker = Check(ok=shop.worker.running, ms=0, detail=None if shop.worker.running else "runs elsewhere, or not")
+    checks = Checks(
+        mongo=mongo,
+        sql=sql_,
+        cache=cache,
+        storage=mongo.model_copy(update={"detail": "GridFS"}),
+        mail=Check(ok=True, ms=0, detail="console"),
+        worker=worker,
+    )
+    status: Literal["ok", "degraded", "down"] = "ok" if sql_.ok and cache.ok else "degraded"
+    if not mongo.ok:
+        status, response.status_code = "down", 503
+    return Health(status=status, version=VERSION, checks=checks)
+
+
+@routes.get("/health/live")
+async def live() -> Alive:
+    """The process answers."""
+    return Alive(status="alive")
+
+
+@routes.get("/health/ready")
+async def ready(shop: ShopDep, response: Response) -> Alive:
+    """200 once migrated and seeded, and while MongoDB answers."""
+    if shop.ready.is_set() and (await _mongo(shop)).ok:
+        return Alive(status="ready")
+    response.status_code = 503
+    return Alive(status="starting")
+
+
+async def _mongo(shop: Shop) -> Check:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(2):
+            await shop.client.admin.command("ping")
+    except (PyMongoError, TimeoutError) as error:
+        return Check(ok=False, ms=_ms(began), detail=type(error).__name__)
+    return Check(ok=True, ms=_ms(began))
+
+
+async def _sql(shop: Shop) -> Check:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(2):
+            ok = await sql.ping(shop.sql)
+    except TimeoutError:
+        ok = False
+    return Check(ok=ok, ms=_ms(began), detail=shop.sql.dialect.name)
+
+
+async def _cache(shop: Shop) -> Check:
+    began = time.perf_counter()
+    ok = await shop.cache.ping()
+    return Check(ok=ok, ms=_ms(began), detail="redis" if shop.settings.data.redis_host else "in-process")
+
+
+def _ms(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)

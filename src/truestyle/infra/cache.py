@@ -1,0 +1,110 @@
+"""A small cache of JSON values: Redis when REDIS_HOST is set, this process otherwise.
+
+Values are JSON, never pickles, so that whoever can write to Redis cannot run code here. A cache never fails a
+request: an error, a time-out or rubbish is a miss. Freshness is the caller's: put a version into the key.
+"""
+
+import time
+from collections import OrderedDict
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+TIMEOUT = 0.25  # seconds; with retries a hung Redis would hang the shop
+log = structlog.get_logger("cache")
+
+
+class Cache(Protocol):
+    """get, set and the health of a cache."""
+
+    async def get(self, key: str) -> Any | None:
+        """The value, or None."""
+
+    async def set(self, key: str, value: Any, seconds: int) -> None:
+        """Keep a JSON value for at most `seconds`."""
+
+    async def ping(self) -> bool:
+        """Whether it answers."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class LocalCache:
+    """At most `most` values in this process; the least recently used go first."""
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+
+    async def get(self, key: str) -> Any | None:
+        """The value, or None."""
+        ends, value = self._kept.get(key, (0.0, None))
+        if ends < time.monotonic():
+            self._kept.pop(key, None)
+            return None
+        self._kept.move_to_end(key)
+        return value
+
+    async def set(self, key: str, value: Any, seconds: int) -> None:
+        """Keep a value for at most `seconds`."""
+        self._kept[key] = (time.monotonic() + seconds, value)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    async def ping(self) -> bool:
+        """Always."""
+        return True
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+
+class RedisCache:
+    """Values in Redis, shared by all processes."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Redis = Redis.from_url(
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
+        )
+
+    async def get(self, key: str) -> Any | None:
+        """The value; None when absent, unreadable or out of reach."""
+        try:
+            raw = await self._redis.get(f"truestyle:{key}")
+            return None if raw is None else orjson.loads(raw)
+        except (RedisError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
+            log.warning("cache_get_failed", error=type(error).__name__)
+            return None
+
+    async def set(self, key: str, value: Any, seconds: int) -> None:
+        """Keep a value for at most `seconds`, if Redis answers."""
+        try:
+            await self._redis.set(f"truestyle:{key}", orjson.dumps(value), ex=seconds)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("cache_set_failed", error=type(error).__name__)
+
+    async def ping(self) -> bool:
+        """Whether Redis answers in time."""
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._redis.aclose()
+
+
+def connect(url: str | None) -> Cache:
+    """The cache that REDIS_HOST asks for."""
+    if not url:
+        return LocalCache()
+    return RedisCache(url if "://" in url else f"redis://{url}")

@@ -1,0 +1,124 @@
+"""The outermost ASGI layer: request id, one log line a request, security headers, both slash forms, HEAD.
+
+Pure ASGI: BaseHTTPMiddleware would cost a task and a queue on every request.
+"""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from truestyle.infra.http.problems import render
+from truestyle.kit.errors import BodyTooLarge, Problem
+
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+log = structlog.get_logger("request")
+
+
+class Edge:
+    """Everything that holds for each request, whatever route answers it."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self.app = app
+        self.headers = dict(HEADERS)
+        if secure:
+            self.headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        offered = Headers(scope=scope).get("x-request-id", "")
+        request_id = offered if SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        head = scope["method"] == "HEAD"
+        scope = {**scope, "method": "GET" if head else scope["method"], "state": dict(scope.get("state") or {})}
+        scope["state"]["request_id"] = request_id
+        if len(scope["path"]) > 1:
+            scope["path"] = scope["path"].rstrip("/") or "/"
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("content-security-policy", CONTENT_POLICY)
+                headers.setdefault("cache-control", "no-store")
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, answer)
+        except Exception:
+            log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            if status:  # too late for another answer: the server closes the connection
+                raise
+            await render(Problem(), scope["path"], request_id)(scope, receive, answer)
+        finally:
+            route = scope.get("route")
+            log.info(
+                "request",
+                method="HEAD" if head else scope["method"],
+                path=scope["path"],
+                route=getattr(route, "path_format", None),
+                status=status,
+                ms=round((time.perf_counter() - began) * 1000, 2),
+                request_id=request_id,
+                client=(scope.get("client") or ("", 0))[0],
+                caller=scope["state"].get("caller"),
+            )
+
+
+class BodyLimit:
+    """Refuses a body over the limit of its path before it is parsed, and never holds more than that."""
+
+    def __init__(self, app: ASGIApp, *, default: int, larger: dict[str, int], multipart: int) -> None:
+        self.app, self.default, self.multipart = app, default, multipart
+        self.larger = sorted(larger.items(), key=lambda rule: -len(rule[0]))
+
+    def _limit(self, path: str, content_type: str) -> int:
+        for prefix, limit in self.larger:
+            if path == prefix or path.startswith(prefix + "/"):
+                return max(limit, self.multipart) if content_type.startswith("multipart/") else limit
+        return self.multipart if content_type.startswith("multipart/") else self.default
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a counting `receive`."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        limit = self._limit(scope["path"], headers.get("content-type", ""))
+        declared = headers.get("content-length", "0")
+        if not declared.isdigit() or int(declared) > limit:
+            await render(BodyTooLarge(), scope["path"], scope["state"]["request_id"])(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise HTTPException(413)  # the one kind that FastAPI's body reading lets through
+            return message
+
+        await self.app(scope, counted, send)

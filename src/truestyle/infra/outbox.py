@@ -1,0 +1,183 @@
+"""Effects that wait for a commit: rows written in the cause's transaction, delivered afterwards at least once.
+
+A worker leases a row, hands it to the handler of its topic, and marks it delivered. A handler that fails is tried
+again with growing pauses; after the last try the row is `dead` and waits for people. A handler whose effect is in
+MongoDB runs in one transaction with the mark, so that its effect happens exactly once.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from bson import ObjectId
+from pymongo import IndexModel, ReturnDocument
+from pymongo.errors import PyMongoError
+
+from truestyle.kit import clock
+from truestyle.kit.documents import Document
+from truestyle.kit.repository import Repository
+
+MAX_ATTEMPTS = 8
+LEASE = timedelta(seconds=60)
+KEPT = timedelta(days=30)
+log = structlog.get_logger("outbox")
+
+
+class EventStatus(StrEnum):
+    """Where an event stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class Event(Document):
+    """Something that happened. `key` makes it unique where only one may ever be."""
+
+    topic: str
+    payload: dict[str, Any]
+    key: str
+    status: EventStatus = EventStatus.WAITING
+    due_at: datetime
+    attempts: int = 0
+    lease_until: datetime | None = None
+    error: str | None = None
+    expires_at: datetime | None = None
+
+
+def event(topic: str, payload: dict[str, Any], key: str | None = None) -> Event:
+    """A new event, due at once. `key` defaults to a unique one."""
+    ident = ObjectId()
+    return Event(id=ident, topic=topic, payload=payload, key=key or f"{topic}:{ident}", due_at=clock.now())
+
+
+class Outbox(Repository[Event]):
+    """The rows; inside a transaction when its store is."""
+
+    document, name = Event, "outbox"
+    indexes = (
+        IndexModel([("status", 1), ("due_at", 1)]),
+        IndexModel("key", unique=True),
+        IndexModel([("topic", 1), ("payload.order_id", 1)]),
+        IndexModel("expires_at", expireAfterSeconds=0),
+    )
+
+    async def write(self, events: Sequence[Event]) -> None:
+        """Write events as part of the surrounding transaction."""
+        if events:
+            await self.collection.insert_many([one.dump() for one in events], session=self.session)
+
+    async def lease(self, moment: datetime) -> Event | None:
+        """Take the row that is due longest, for LEASE."""
+        row = await self.collection.find_one_and_update(
+            {
+                "status": EventStatus.WAITING,
+                "due_at": {"$lte": moment},
+                "$or": [{"lease_until": None}, {"lease_until": {"$lt": moment}}],
+            },
+            {"$set": {"lease_until": moment + LEASE}, "$inc": {"attempts": 1}},
+            sort=[("due_at", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if row is None else Event.load(row)
+
+    async def delivered(self, one: Event) -> bool:
+        """Mark a leased row delivered; False if somebody else already did."""
+        result = await self.collection.update_one(
+            {"_id": one.id, "status": EventStatus.WAITING},
+            {"$set": {"status": EventStatus.DELIVERED, "lease_until": None, "expires_at": clock.now() + KEPT}},
+            session=self.session,
+        )
+        return result.modified_count == 1
+
+    async def failed(self, one: Event, error: str) -> None:
+        """Give a row back for a later try, or to people after the last."""
+        dead = one.attempts >= MAX_ATTEMPTS
+        pause = timedelta(seconds=min(3600, 2**one.attempts) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        await self.collection.update_one(
+            {"_id": one.id, "status": EventStatus.WAITING},
+            {
+                "$set": {
+                    "status": EventStatus.DEAD if dead else EventStatus.WAITING,
+                    "due_at": clock.now() + pause,
+                    "lease_until": None,
+                    "error": error[:500],
+                }
+            },
+        )
+
+
+Handler = Callable[[Event], Awaitable[None]]
+
+
+class Worker:
+    """Delivers events, one at a time, until stopped. Several workers may run: rows are leased.
+
+    A handler whose effect is in MongoDB marks its row itself, in its own transaction; any other row is marked
+    here after the handler returned.
+    """
+
+    def __init__(self, outbox: Outbox, handlers: Mapping[str, Handler], *, pause: float = 0.5) -> None:
+        self._outbox, self._handlers, self._pause = outbox, handlers, pause
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to deliver, in the running event loop."""
+        self._task = asyncio.create_task(self._serve())
+
+    async def stop(self) -> None:
+        """End after the event in hand."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it delivers."""
+        return self._task is not None and not self._task.done()
+
+    def wake(self) -> None:
+        """There is something new: do not sleep out the pause."""
+        self._wake.set()
+
+    async def drain(self) -> int:
+        """Deliver all that is due now; how many rows were handled."""
+        done = 0
+        while await self._one():
+            done += 1
+        return done
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                if await self._one():
+                    continue
+            except PyMongoError as error:
+                log.warning("outbox_unreachable", error=type(error).__name__)
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._pause)
+
+    async def _one(self) -> bool:
+        leased = await self._outbox.lease(clock.now())
+        if leased is None:
+            return False
+        handler = self._handlers.get(leased.topic)
+        try:
+            if handler is not None:
+                await handler(leased)
+            await self._outbox.delivered(leased)
+        except PyMongoError:
+            raise
+        except Exception as error:
+            log.exception("outbox_handler_failed", topic=leased.topic, attempts=leased.attempts)
+            await self._outbox.failed(leased, f"{type(error).__name__}: {error}")
+        return True

@@ -1,0 +1,25 @@
+"""Logs: structlog, JSON in production, readable lines on a terminal."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(*, json: bool, level: int = logging.INFO) -> None:
+    """Set structlog up once for the process; everything goes to stderr, so that a command's output stays clean."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    errors: list[structlog.typing.Processor] = [structlog.processors.format_exc_info] if json else []
+    structlog.configure(
+        processors=[*shared, *errors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

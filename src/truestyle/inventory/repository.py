@@ -1,0 +1,145 @@
+"""Stock in MongoDB. Every change is guarded by its own filter and leaves a movement."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+
+from truestyle.inventory.models import Movement, Stock
+from truestyle.kit import clock
+from truestyle.kit.errors import Problem
+from truestyle.kit.repository import Collection, Repository
+
+
+class InsufficientStock(Problem):
+    """There is not as much as was asked for."""
+
+    status, code, detail = 409, "insufficient_stock", "There is not enough stock."
+
+    def __init__(self, items: Iterable[tuple[str, int, int]]) -> None:
+        """`items`: (sku, requested, available)."""
+        super().__init__(items=[{"sku": sku, "requested": asked, "available": there} for sku, asked, there in items])
+
+
+class Stocks(Collection):
+    """`{_id: sku, product_id, on_hand, reserved, available, low_stock_at}`."""
+
+    name = "stock"
+    indexes = (
+        IndexModel([("product_id", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("available", ASCENDING), ("_id", ASCENDING)]),
+    )
+
+    async def of(self, skus: Iterable[str]) -> dict[str, Stock]:
+        """Rows by SKU; the missing are left out."""
+        rows = await self.collection.find({"_id": {"$in": list(skus)}}, session=self.session).to_list()
+        return {row["_id"]: _load(row) for row in rows}
+
+    async def available(self, skus: Iterable[str]) -> dict[str, int]:
+        """Pieces that can be bought, by SKU."""
+        rows = self.collection.find({"_id": {"$in": list(skus)}}, {"available": 1}, session=self.session)
+        return {row["_id"]: row["available"] async for row in rows}
+
+    async def of_products(self, ids: Sequence[ObjectId]) -> list[Stock]:
+        """Rows of all SKUs of these products."""
+        rows = await self.collection.find({"product_id": {"$in": list(ids)}}, session=self.session).to_list()
+        return [_load(row) for row in rows]
+
+    async def open(self, product_id: ObjectId, pieces: Mapping[str, int]) -> None:
+        """Rows for new SKUs. Raises DuplicateKeyError where one exists."""
+        moment = clock.now()
+        await self.collection.insert_many(
+            [
+                {
+                    "_id": sku,
+                    "product_id": product_id,
+                    "on_hand": count,
+                    "reserved": 0,
+                    "available": count,
+                    "low_stock_at": 5,
+                    "updated_at": moment,
+                }
+                for sku, count in pieces.items()
+            ],
+            session=self.session,
+        )
+
+    async def lock(self, skus: Sequence[str]) -> dict[str, int]:
+        """Take the write locks of these rows first, so that a conflict shows at once; then what is available.
+
+        In sorted order, as everybody does. Only inside a transaction.
+        """
+        await self.collection.bulk_write(
+            [UpdateOne({"_id": sku}, {"$set": {"locked_at": clock.now()}}) for sku in sorted(skus)],
+            session=self.session,
+        )
+        return await self.available(skus)
+
+    async def take(self, demand: Mapping[str, int], moment: datetime) -> bool:
+        """Sell pieces, in SKU order; False (and the transaction must end) if any SKU has too few."""
+        done = await self.collection.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": sku, "available": {"$gte": count}},
+                    {"$inc": {"on_hand": -count, "available": -count}, "$set": {"updated_at": moment}},
+                )
+                for sku, count in sorted(demand.items())
+            ],
+            session=self.session,
+        )
+        return done.modified_count == len(demand)
+
+    async def put_back(self, pieces: Mapping[str, int], moment: datetime) -> None:
+        """Undo a sale."""
+        await self.collection.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": sku},
+                    {"$inc": {"on_hand": count, "available": count}, "$set": {"updated_at": moment}},
+                )
+                for sku, count in sorted(pieces.items())
+            ],
+            session=self.session,
+        )
+
+    async def adjust(self, sku: str, delta: int, *, expected: int | None = None) -> Stock | None:
+        """Add `delta` pieces on hand, if none is missed by it and (when given) `expected` are on hand."""
+        where: dict[str, Any] = {"_id": sku, "available": {"$gte": -delta}}
+        if expected is not None:
+            where["on_hand"] = expected
+        row = await self.collection.find_one_and_update(
+            where,
+            {"$inc": {"on_hand": delta, "available": delta}, "$set": {"updated_at": clock.now()}},
+            return_document=ReturnDocument.AFTER,
+            session=self.session,
+        )
+        return None if row is None else _load(row)
+
+    async def close(self, skus: Sequence[str]) -> int:
+        """Delete the rows of SKUs that have nothing on hand and nothing reserved; how many were."""
+        done = await self.collection.delete_many(
+            {"_id": {"$in": list(skus)}, "on_hand": 0, "reserved": 0}, session=self.session
+        )
+        return done.deleted_count
+
+
+class Movements(Repository[Movement]):
+    """The append-only history of stock."""
+
+    document, name = Movement, "stock_movements"
+    indexes = (
+        IndexModel([("product_id", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("sku", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("order_id", ASCENDING)], partialFilterExpression={"order_id": {"$type": "objectId"}}),
+    )
+
+    async def write(self, movements: Sequence[Movement]) -> None:
+        """Append, inside the transaction that moved the stock."""
+        if movements:
+            await self.collection.insert_many([one.dump() for one in movements], session=self.session)
+
+
+def _load(row: Mapping[str, Any]) -> Stock:
+    return Stock.model_validate({**row, "sku": row["_id"]})

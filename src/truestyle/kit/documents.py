@@ -1,0 +1,59 @@
+"""Stored documents and request bodies."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from bson import ObjectId
+from pydantic import BaseModel, ConfigDict, Field
+
+from truestyle.kit import clock
+from truestyle.kit.types import Id, Timestamp
+
+
+def optional(**more: Any) -> Any:
+    """A field of a body that may be left out but, unless its type says so, not be null."""
+    return Field(default=None, json_schema_extra=_without_default, **more)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+def example(body: dict[str, Any]) -> ConfigDict:
+    """The config of a body with an example that is accepted as it stands."""
+    return ConfigDict(json_schema_extra={"example": body})
+
+
+class Answer(BaseModel):
+    """What a route answers: every key is always there (absent is null)."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class Body(BaseModel):
+    """What a route reads: unknown keys are refused, so that nothing can be smuggled in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def sent(self) -> dict[str, Any]:
+        """The fields that the caller sent, with their values: what a PATCH changes."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Document(Answer):
+    """Something stored in MongoDB under its own id; `_id` never leaves the database."""
+
+    id: Id = Field(default_factory=ObjectId)
+    created_at: Timestamp = Field(default_factory=clock.now)
+    updated_at: Timestamp = Field(default_factory=clock.now)
+    version: int = 1
+
+    @classmethod
+    def load(cls, row: Mapping[str, Any]) -> Self:
+        """From a MongoDB row."""
+        return cls.model_validate({**row, "id": row["_id"]})
+
+    def dump(self) -> dict[str, Any]:
+        """To a MongoDB row."""
+        row = self.model_dump(mode="python")
+        return {"_id": row.pop("id"), **row}

@@ -1,0 +1,117 @@
+"""`Idempotency-Key`: a claim with a lease first, the answer in the effect's own transaction.
+
+A claim outlives a crash only until its lease ends; then the next request with the key takes it over.
+Claims of a caller are looked up by a digest of (caller, key), so that the key itself is not stored.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import IndexModel, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from truestyle.kit import clock
+from truestyle.kit.errors import Problem, Unavailable
+from truestyle.kit.repository import Collection
+
+KEPT = timedelta(hours=24)
+LEASE = timedelta(seconds=30)
+
+
+class IdempotencyKeyReused(Problem):
+    """The same key came with another body."""
+
+    status, code = 422, "idempotency_key_reused"
+    detail = "This Idempotency-Key was used for a different request."
+
+
+class IdempotencyInProgress(Problem):
+    """The first request with the key has not finished."""
+
+    status, code = 409, "idempotency_in_progress"
+    detail = "The first request with this Idempotency-Key is still running."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to act under a key until the lease ends."""
+
+    id: bytes
+    owner: ObjectId
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The first answer given under a key."""
+
+    body: str
+
+
+class Claims(Collection):
+    """One row a key: `{_id, request, owner, lease_until, body, expires_at}`."""
+
+    name = "idempotency_keys"
+    indexes = (IndexModel("expires_at", expireAfterSeconds=0),)
+
+    async def claim(self, caller: str, key: str, request: bytes) -> Claim | Answered:
+        """Take the key for this request, or return its first answer.
+
+        Raises IdempotencyKeyReused, IdempotencyInProgress.
+        """
+        name = hashlib.sha256(f"{caller}\0{key}".encode()).digest()
+        digest = hashlib.sha256(request).digest()
+        mine, moment = Claim(name, ObjectId()), clock.now()
+        row = {"_id": name, "request": digest, "body": None, "expires_at": moment + KEPT, **_lease(mine, moment)}
+        try:
+            await self.collection.insert_one(row)
+        except DuplicateKeyError:
+            return await self._of_another(mine, digest, moment)
+        return mine
+
+    async def _of_another(self, mine: Claim, digest: bytes, moment: datetime) -> Claim | Answered:
+        row = await self.collection.find_one({"_id": mine.id})
+        if row is None:  # released a moment ago: the caller's next try will find it free
+            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        if row["request"] != digest:
+            raise IdempotencyKeyReused
+        if row["body"] is not None:
+            return Answered(row["body"])
+        taken = await self.collection.update_one(
+            {"_id": mine.id, "body": None, "owner": row["owner"], "lease_until": {"$lt": moment}},
+            {"$set": _lease(mine, moment)},
+        )
+        if not taken.modified_count:
+            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        return mine
+
+    async def held(self, claims: Sequence[Claim]) -> set[bytes]:
+        """The ids of those claims that are still ours and unanswered."""
+        rows = self.collection.find({"_id": {"$in": [claim.id for claim in claims]}}, session=self.session)
+        owners = {claim.id: claim.owner for claim in claims}
+        return {row["_id"] async for row in rows if row["body"] is None and row["owner"] == owners[row["_id"]]}
+
+    async def answer(self, answers: Sequence[tuple[Claim, str]]) -> None:
+        """Keep first answers, inside the transaction of their effects. Raises Unavailable if a lease was lost."""
+        if not answers:
+            return
+        kept = await self.collection.bulk_write(
+            [
+                UpdateOne({"_id": claim.id, "owner": claim.owner, "body": None}, {"$set": {"body": body}})
+                for claim, body in answers
+            ],
+            session=self.session,
+        )
+        if kept.modified_count != len(answers):
+            raise Unavailable
+
+    async def release(self, claim: Claim) -> None:
+        """Give the key back after an answer that is not kept (any but 2xx)."""
+        await self.collection.delete_one({"_id": claim.id, "owner": claim.owner, "body": None})
+
+
+def _lease(claim: Claim, moment: datetime) -> dict[str, Any]:
+    return {"owner": claim.owner, "lease_until": moment + LEASE}

@@ -1,0 +1,111 @@
+"""Money is an integer in the minor unit (paise); on the wire it is a decimal string."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+PLACES = 2
+LARGEST = 10_000_000_000  # paise: ten crore rupees, far above any garment and far below 2**53
+_PATTERN = r"^-?\d{1,9}(\.\d{1,2})?$"
+
+
+def wire(paise: int) -> str:
+    """149900 → "1499.00"."""
+    sign, paise = ("-", -paise) if paise < 0 else ("", paise)
+    return f"{sign}{paise // 100}.{paise % 100:02d}"
+
+
+def parse(value: object) -> int:
+    """A decimal string or JSON number with at most two places → paise.
+
+    Raises ValueError. Floats never come here: the JSON parser reads numbers as Decimal.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        msg = "must be an amount like 1499.00"
+        raise ValueError(msg)  # noqa: TRY004 - Pydantic turns it into a validation error
+    try:
+        amount = Decimal(value.strip() if isinstance(value, str) else value)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or abs(amount) * 100 > LARGEST or (isinstance(value, str) and "e" in value.lower()):
+        msg = "must be an amount like 1499.00"
+        raise ValueError(msg)
+    paise = amount * 100
+    if paise != paise.to_integral_value():
+        msg = f"must have at most {PLACES} decimal places"
+        raise ValueError(msg)
+    return int(paise)
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """Divide, rounded half up, for non-negative numerators and positive denominators."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def shares(total: int, weights: list[int]) -> list[int]:
+    """Split `total` in proportion to `weights` by largest remainder, so that the parts add up exactly.
+
+    Earlier parts win ties. With no weight at all everything goes to nobody, so `total` must be 0 then.
+    """
+    whole = sum(weights)
+    if whole == 0:
+        if total:
+            msg = "cannot split an amount over nothing"
+            raise ValueError(msg)
+        return [0] * len(weights)
+    parts = [total * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+    for i in by_remainder[: total - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+def percent_of(amount: int, percent: Decimal) -> int:
+    """`percent` of `amount` paise, rounded half up. `percent` has at most two places."""
+    return half_up(amount * int(percent * 100), 10_000)
+
+
+def _parse_percent(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        msg = 'must be a percentage like "5" or "33.33"'
+        raise ValueError(msg)  # noqa: TRY004 - Pydantic turns it into a validation error
+    try:
+        percent = Decimal(value)
+    except InvalidOperation:
+        percent = Decimal("NaN")
+    if not percent.is_finite() or not 0 <= percent <= 100 or percent * 100 != int(percent * 100):  # noqa: PLR2004
+        msg = 'must be a percentage like "5" or "33.33"'
+        raise ValueError(msg)
+    return percent
+
+
+def percent_wire(percent: Decimal) -> str:
+    """Decimal("5.00") → "5"."""
+    text = f"{percent:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _schema(mode: str) -> dict[str, Any]:
+    text = {"type": "string", "pattern": _PATTERN, "examples": ["1499.00"]}
+    return text if mode == "out" else {"anyOf": [text, {"type": "number"}], "examples": ["1499.00"]}
+
+
+# Stored and answered: paise inside, a decimal string in JSON.
+Paise = Annotated[
+    int, Field(strict=True), PlainSerializer(wire, return_type=str, when_used="json"), WithJsonSchema(_schema("out"))
+]
+# Read from a request body or a query: a decimal string or number, paise inside.
+Money = Annotated[
+    int,
+    BeforeValidator(parse),
+    Field(ge=0, le=LARGEST),
+    PlainSerializer(wire, return_type=str, when_used="json"),
+    WithJsonSchema(_schema("in")),
+]
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(_parse_percent),
+    PlainSerializer(percent_wire, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?$", "examples": ["5"]}),
+]

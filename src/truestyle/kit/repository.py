@@ -1,0 +1,146 @@
+"""A repository owns every query of one collection. Six verbs; anything else is a named method on `collection`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from bson import ObjectId
+from pymongo import IndexModel, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from truestyle.kit import clock, paging
+from truestyle.kit.documents import Document
+from truestyle.kit.errors import Duplicate, NotFound, VersionConflict
+from truestyle.kit.paging import Found, PageQuery
+
+Row = dict[str, Any]
+Database = AsyncDatabase[Row]
+D = TypeVar("D", bound=Document)
+
+
+class Collection:
+    """One MongoDB collection, inside a transaction when there is a session."""
+
+    name: ClassVar[str]
+    indexes: ClassVar[Sequence[IndexModel]] = ()
+
+    def __init__(self, db: Database, session: AsyncClientSession | None = None) -> None:
+        self.collection: AsyncCollection[Row] = db[self.name]
+        self.session = session
+
+    async def count(self, where: Mapping[str, Any]) -> int:
+        """How many rows match."""
+        return await self.collection.count_documents(where, session=self.session)
+
+
+class Repository(Collection, Generic[D]):
+    """The documents of one collection."""
+
+    document: type[D]
+
+    async def get(self, key: ObjectId, **where: Any) -> D:
+        """The document, if it is within `where` (say the owner). Raises NotFound."""
+        found = await self.first({"_id": key, **where})
+        if found is None:
+            raise NotFound
+        return found
+
+    async def first(self, where: Mapping[str, Any]) -> D | None:
+        """The first match, or None."""
+        row = await self.collection.find_one(where, session=self.session)
+        return None if row is None else self.document.load(row)
+
+    async def find(
+        self, where: Mapping[str, Any], query: PageQuery, sort_keys: Mapping[str, str] | None = None
+    ) -> Found[D]:
+        """One page of the matches. `sort_keys` maps wire names to stored ones where they differ."""
+        rows, total, cursor = await self.find_rows(where, query, sort_keys)
+        return Found([self.document.load(row) for row in rows], query, total, cursor)
+
+    async def find_rows(
+        self,
+        where: Mapping[str, Any],
+        query: PageQuery,
+        sort_keys: Mapping[str, str] | None = None,
+        projection: Mapping[str, Any] | None = None,
+    ) -> tuple[list[Row], int | None, str | None]:
+        """One page of raw rows, the total (None by cursor) and the next cursor."""
+        wire, order = paging.direction(query.sort)
+        field = (sort_keys or {}).get(wire, "_id" if wire == "created_at" else wire)
+        bound = paging.fingerprint(query.sort, where)
+        total, part, skip = None, where, 0
+        if query.cursor is not None:
+            part = {"$and": [where, paging.after(field, order, *paging.decode(query.cursor, bound))]}
+        else:
+            total = await self.count(where)
+            skip = ((query.page or 1) - 1) * query.size
+        keys = [(field, order)] if field == "_id" else [(field, order), ("_id", order)]
+        found = self.collection.find(part, projection, sort=keys, skip=skip, limit=query.size + 1, session=self.session)
+        rows = await found.to_list()
+        following = None
+        if len(rows) > query.size:
+            rows = rows[: query.size]
+            following = paging.encode(bound, _at(rows[-1], field), rows[-1]["_id"])
+        return rows, total, following
+
+    async def add(self, document: D) -> D:
+        """Store a new document. Raises Duplicate."""
+        try:
+            await self.collection.insert_one(document.dump(), session=self.session)
+        except DuplicateKeyError as error:
+            raise Duplicate(duplicate_field(error)) from error
+        return document
+
+    async def change(
+        self,
+        key: Any,
+        update: Mapping[str, Any],
+        *,
+        where: Mapping[str, Any] | None = None,
+        version: int | None = None,
+        **options: Any,
+    ) -> D | None:
+        """Apply `update` to one document if it still matches `where`; the document after, or None.
+
+        Keeps `updated_at` and `version`. Raises Duplicate, and VersionConflict where only `version` did not match.
+        """
+        matching = {"_id": key, **(where or {})}
+        stamped = {
+            **update,
+            "$set": {**update.get("$set", {}), "updated_at": clock.now()},
+            "$inc": {**update.get("$inc", {}), "version": 1},
+        }
+        try:
+            row = await self.collection.find_one_and_update(
+                matching if version is None else {**matching, "version": version},
+                stamped,
+                return_document=ReturnDocument.AFTER,
+                session=self.session,
+                **options,
+            )
+        except DuplicateKeyError as error:
+            raise Duplicate(duplicate_field(error)) from error
+        if row is None and version is not None and await self.first(matching) is not None:
+            raise VersionConflict
+        return None if row is None else self.document.load(row)
+
+    async def remove(self, key: Any, *, where: Mapping[str, Any] | None = None) -> bool:
+        """Delete one document if it matches `where`; whether there was one."""
+        result = await self.collection.delete_one({"_id": key, **(where or {})}, session=self.session)
+        return result.deleted_count == 1
+
+
+def duplicate_field(error: DuplicateKeyError) -> str:
+    """The field whose unique index refused a write, without collection or value."""
+    pattern = (error.details or {}).get("keyPattern") or {}
+    names = [str(name) for name in pattern if name != "_id"] or ["id"]
+    return names[-1].rsplit(".", 1)[-1]
+
+
+def _at(row: Row, field: str) -> Any:
+    value: Any = row
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

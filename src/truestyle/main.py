@@ -1,0 +1,91 @@
+"""The application: middleware, errors, lifespan, routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from truestyle import health, routes
+from truestyle.infra import telemetry
+from truestyle.infra.http import docs, openapi, problems
+from truestyle.infra.http.conditional import Conditional
+from truestyle.infra.http.edge import BodyLimit, Edge
+from truestyle.seed import seed
+from truestyle.settings import Settings
+from truestyle.shop import Shop
+
+SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024  # bytes
+COMPRESSED_FROM = 1000  # bytes
+EXPOSED = ("X-Request-ID", "X-Cart-Token", "ETag", "Location", "Idempotency-Replayed", "Retry-After")
+DESCRIPTION = "The commerce backend a fashion store runs on. Money is a decimal string, times are UTC, ids are 24 hex."
+
+
+def create_app(settings: Settings, *, work: bool = True, prepared: bool = False) -> FastAPI:
+    """The app for these settings. `work`: deliver the outbox too; `prepared`: migrated and seeded already."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        shop = app.state.shop = Shop(settings)
+        try:
+            await shop.open(work=work)
+            if not prepared:
+                await shop.migrate()
+                await seed.essentials(shop)
+            shop.ready.set()
+            yield
+        finally:
+            await shop.close()
+
+    app = FastAPI(
+        title=settings.shop.project_name,
+        version=health.VERSION,
+        description=DESCRIPTION,
+        openapi_tags=routes.TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    prefix = settings.shop.api_v1_prefix
+    routes.install(app, prefix)
+    docs.install(app)
+    openapi.install(app, prefix)
+    problems.install(app)
+    # The last added is the outermost.
+    app.add_middleware(Conditional)
+    app.add_middleware(
+        BodyLimit,
+        default=SMALL_BODY,
+        larger={
+            f"{prefix}/products": LARGE_BODY,
+            f"{prefix}/products/import": settings.data.import_max_bytes + SMALL_BODY,
+        },
+        multipart=settings.data.upload_max_bytes + SMALL_BODY,
+    )
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
+    if settings.auth.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.auth.cors_origins,
+            allow_credentials="*" not in settings.auth.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(Edge, secure=settings.production)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def from_environment() -> FastAPI:
+    """For `uvicorn --factory` and worker processes. Raises SettingsRefusedError."""
+    settings = Settings.load()
+    telemetry.configure(json=settings.production)
+    return create_app(settings)

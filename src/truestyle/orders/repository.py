@@ -1,0 +1,81 @@
+"""Orders in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+
+from truestyle.kit.repository import Collection, Repository
+from truestyle.orders.flow import OrderStatus
+from truestyle.orders.models import HistoryEntry, Order
+
+
+class Orders(Repository[Order]):
+    """One row an order, items embedded. A cart at one version becomes one order at most."""
+
+    document, name = Order, "orders"
+    indexes = (
+        IndexModel("number", unique=True),
+        IndexModel("cart_key", unique=True),
+        IndexModel([("user_id", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("status", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("payment.status", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("total", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("placed_at", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("email", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel("items.product_id"),
+        IndexModel("items.sku"),
+    )
+
+    async def write(self, orders: Sequence[Order]) -> None:
+        """Insert new orders, inside the transaction that took their stock."""
+        await self.collection.insert_many([one.dump() for one in orders], session=self.session)
+
+    async def move(
+        self,
+        key: ObjectId,
+        sources: Sequence[OrderStatus],
+        entry: HistoryEntry,
+        more: dict[str, Any] | None = None,
+    ) -> Order | None:
+        """Go to `entry.status` if the order still stands in one of `sources`; the order after, or None."""
+        return await self.change(
+            key,
+            {"$set": {"status": entry.status, **(more or {})}, "$push": {"status_history": entry.model_dump()}},
+            where={"status": {"$in": list(sources)}},
+        )
+
+    async def names_product(self, product_id: ObjectId) -> bool:
+        """Whether any order has this product."""
+        return await self._any({"items.product_id": product_id})
+
+    async def names_skus(self, skus: Sequence[str]) -> bool:
+        """Whether any order has one of these SKUs."""
+        return await self._any({"items.sku": {"$in": list(skus)}})
+
+    async def _any(self, where: dict[str, Any]) -> bool:
+        return await self.collection.find_one(where, {"_id": 1}, session=self.session) is not None
+
+
+class Counters(Collection):
+    """Named counters."""
+
+    name = "counters"
+
+    async def take(self, counter: str, count: int = 1) -> int:
+        """Reserve `count` numbers; the first of them. Outside a transaction, so gaps are possible."""
+        row: Any = await self.collection.find_one_and_update(
+            {"_id": counter},
+            {"$inc": {"n": count}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=self.session,
+        )
+        return int(row["n"]) - count + 1
+
+
+def order_number(prefix: str, moment: datetime, number: int) -> str:
+    """`TS-26-000123`: the calendar year in the store's zone, then a number."""
+    return f"{prefix}-{moment:%y}-{number:06d}"

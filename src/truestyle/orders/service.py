@@ -1,0 +1,288 @@
+"""What buyers and staff do with orders."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from bson import ObjectId
+
+from truestyle.auth.models import Caller
+from truestyle.auth.permissions import Permission
+from truestyle.cart import service as carts
+from truestyle.cart.service import Owner, line_of
+from truestyle.catalog.products.models import ProductStatus
+from truestyle.infra.outbox import event
+from truestyle.inventory.models import Movement, Reason
+from truestyle.inventory.service import refresh_flags
+from truestyle.kit import clock
+from truestyle.kit.errors import NotFound, Problem, Unavailable, ValidationFailed
+from truestyle.kit.idempotency import Answered, Claim
+from truestyle.orders import delivery, tax
+from truestyle.orders.checkout import Placement, Till, placed_body, price_for
+from truestyle.orders.errors import CartBusy, CartEmpty, NotDeliverable, NotEditable
+from truestyle.orders.flow import ALIASES, CANCELLABLE, EDITABLE, InvalidTransition, OrderStatus, before
+from truestyle.orders.models import (
+    HistoryEntry,
+    Order,
+    OrderChange,
+    OrderPlace,
+    Quote,
+    QuoteAsk,
+    StatusMove,
+    TaxTotals,
+)
+from truestyle.orders.reading import line_tax, quote_of
+from truestyle.payments.models import PaymentStatus, PaymentType
+from truestyle.store import Store
+from truestyle.users.addresses import AddressFields, AddressWrite
+
+LOOKS = 3
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """An Idempotency-Key, with the body that came with it."""
+
+    key: str | None
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The JSON of a 201, the order's id, and whether it was given before."""
+
+    body: str
+    order_id: str
+    replayed: bool
+
+
+async def place(store: Store, till: Till, owner: Owner, body: OrderPlace, repeat: Repeat) -> Outcome:
+    """Turn the owner's cart into an order; under a key, once.
+
+    Raises CartEmpty, InsufficientStock, PriceChanged, NotDeliverable, CodUnavailable, ValidationFailed, NotFound,
+    IdempotencyKeyReused, IdempotencyInProgress, Unavailable.
+    """
+    if repeat.key is None:
+        return _outcome(await _place(store, till, owner, body, None))
+    caller = str(owner.user_id or owner.token)
+    claim = await store.claims.claim(caller, repeat.key, repeat.body)
+    if isinstance(claim, Answered):
+        return Outcome(claim.body, orjson.loads(claim.body)["order_id"], replayed=True)
+    try:
+        return _outcome(await _place(store, till, owner, body, claim))
+    except Unavailable:
+        raise  # the order may yet be committed: the claim stays until its lease ends
+    except Problem:
+        await store.claims.release(claim)
+        raise
+
+
+def _outcome(order: Order) -> Outcome:
+    return Outcome(placed_body(order), str(order.id), replayed=False)
+
+
+async def _place(store: Store, till: Till, owner: Owner, body: OrderPlace, claim: Claim | None) -> Order:
+    shipping = await _address(store, owner, body.address_id, body.address)
+    billing = shipping
+    if body.billing_address_id is not None:
+        billing = await _address(store, owner, body.billing_address_id, None)
+    if not delivery.deliverable(shipping.pincode):
+        raise NotDeliverable
+    email = await _email(store, owner, body)
+    for _ in range(LOOKS):
+        cart = await carts.get(store, owner)
+        if not cart.items:
+            raise CartEmpty
+        placement = Placement(
+            cart=cart,
+            user_id=owner.user_id,
+            email=email,
+            shipping=shipping,
+            billing=billing,
+            payment=body.payment.type,
+            expected_total=body.expected_total,
+            notes=body.notes,
+            claim=claim,
+        )
+        try:
+            return await till.place(placement)
+        except CartBusy:  # changed, or ordered, since we read it: look again
+            continue
+    raise Unavailable
+
+
+async def _address(
+    store: Store, owner: Owner, address_id: ObjectId | None, written: AddressWrite | None
+) -> AddressFields:
+    if (address_id is None) == (written is None):
+        raise ValidationFailed("give either address_id or address", ("body", "address"))
+    if written is not None:
+        return written.fields()
+    found = None
+    if owner.user_id is not None:
+        found = await store.addresses.first({"_id": address_id, "user_id": owner.user_id})
+    if found is None:
+        raise NotFound("There is no such address.")
+    return AddressFields.model_validate(found.model_dump(include=set(AddressFields.model_fields)))
+
+
+async def _email(store: Store, owner: Owner, body: OrderPlace) -> str:
+    if owner.user_id is not None:
+        return (await store.users.get(owner.user_id)).email
+    if body.email is None:
+        raise ValidationFailed("a guest needs an e-mail address", ("body", "email"), "missing")
+    return body.email
+
+
+async def quote(store: Store, owner: Owner, ask: QuoteAsk) -> Quote:
+    """What the cart would cost, delivered there; nothing is changed. Raises CartEmpty, NotFound, ValidationFailed."""
+    given = [one is not None for one in (ask.address_id, ask.address, ask.pincode)]
+    if sum(given) != 1:
+        raise ValidationFailed("give one of address_id, address and pincode", ("body", "pincode"))
+    if ask.pincode is not None:
+        state, pincode = delivery.place_of_supply(None, ask.pincode), ask.pincode
+        to = AddressFields(full_name="", phone="", line1="", city="", state=state, pincode=pincode)
+    else:
+        to = await _address(store, owner, ask.address_id, ask.address)
+    cart = await carts.get(store, owner)
+    products = await store.products.by_ids({item.product_id for item in cart.items})
+    chosen, lines = [], []
+    for item in cart.items:
+        product = products.get(item.product_id)
+        variant = product.variant(item.sku) if product and product.status is ProductStatus.ACTIVE else None
+        if product is not None and variant is not None:
+            chosen.append((product, variant))
+            lines.append(line_of(product, variant, item.quantity))
+    if not lines:
+        raise CartEmpty
+    available = await store.stock.available(line.sku for line in lines)
+    figures = price_for(store, lines, to, ask.payment_type)
+    return quote_of(store.shop, chosen, figures, to.pincode, available)
+
+
+def within(caller: Caller) -> dict[str, Any]:
+    """The filter for orders that the caller may see."""
+    return {} if caller.may(Permission.ORDERS_READ) else {"user_id": caller.user_id}
+
+
+async def cancel(store: Store, caller: Caller, key: ObjectId, reason: str) -> Order:
+    """Call an order off: stock back, nothing to pay, exactly once. Raises NotFound, InvalidTransition."""
+    mine = {} if caller.may(Permission.ORDERS_WRITE) else {"user_id": caller.user_id}
+    order = await store.orders.get(key, **mine)
+    return await _undo(store, order, OrderStatus.CANCELLED, str(caller.user_id), reason, Reason.RESTOCKED)
+
+
+async def move(store: Store, caller: Caller, key: ObjectId, body: StatusMove) -> Order:
+    """Take an order to its next status. Raises NotFound, InvalidTransition, ValidationFailed."""
+    try:
+        status = ALIASES.get(body.status) or OrderStatus(body.status)
+    except ValueError as error:
+        allowed = ", ".join(OrderStatus)
+        raise ValidationFailed(f"must be one of {allowed}", ("body", "status"), "enum") from error
+    order, by = await store.orders.get(key), str(caller.user_id)
+    if status is OrderStatus.CANCELLED:
+        return await _undo(store, order, status, by, body.note, Reason.RESTOCKED)
+    if status is OrderStatus.RETURNED_TO_ORIGIN:
+        return await _undo(store, order, status, by, body.note, Reason.RETURNED_TO_ORIGIN)
+    more: dict[str, Any] = {"tracking": body.tracking.model_dump()} if body.tracking else {}
+
+    async def work(tx: Store) -> Order:
+        moment = clock.now()
+        entry = HistoryEntry(status=status, at=moment, by=by, note=body.note)
+        paid: dict[str, Any] = {}
+        if status is OrderStatus.DELIVERED and order.payment.type is PaymentType.COD:
+            paid = {"amount_paid": order.total, "payment.status": PaymentStatus.PAID}
+        moved = await tx.orders.move(key, before(status), entry, {**more, **paid})
+        if moved is None:
+            raise InvalidTransition((await tx.orders.get(key)).status, status)
+        if paid and not await tx.payments.capture(order.payment.id, order.total, f"cod:{order.number}", moment):
+            raise Unavailable
+        await tx.outbox.write([_told(moved)])
+        return moved
+
+    return await store.transaction(work)
+
+
+async def _undo(store: Store, order: Order, status: OrderStatus, by: str, note: str | None, reason: Reason) -> Order:
+    """Cancel or take back: the guarded move first, so whoever comes second changes nothing."""
+    sources = CANCELLABLE if status is OrderStatus.CANCELLED else before(status)
+
+    async def work(tx: Store) -> Order:
+        moment = clock.now()
+        entry = HistoryEntry(status=status, at=moment, by=by, note=note)
+        moved = await tx.orders.move(order.id, sources, entry, {"payment.status": PaymentStatus.CANCELLED})
+        if moved is None:
+            raise InvalidTransition((await tx.orders.get(order.id)).status, status)
+        pieces: dict[str, int] = {}
+        for item in moved.items:
+            pieces[item.sku] = pieces.get(item.sku, 0) + item.quantity
+        await tx.stock.put_back(pieces, moment)
+        await tx.movements.write(
+            [
+                Movement(
+                    sku=item.sku,
+                    product_id=item.product_id,
+                    on_hand_delta=item.quantity,
+                    reason=reason,
+                    order_id=moved.id,
+                    actor_id=ObjectId(by),
+                )
+                for item in moved.items
+            ]
+        )
+        if not await tx.payments.call_off(moved.payment.id, moment):
+            raise Unavailable
+        await refresh_flags(tx, {item.product_id for item in moved.items})
+        await tx.outbox.write([_told(moved)])
+        return moved
+
+    return await store.transaction(work)
+
+
+def _told(order: Order) -> Any:
+    facts = {"order_id": order.id, "number": order.number, "status": order.status, "to": order.email}
+    return event("mail.order_status", facts, f"mail.order_status:{order.id}:{order.status}")
+
+
+async def change(store: Store, caller: Caller, key: ObjectId, body: OrderChange) -> Order:
+    """Notes and, before packing, the address of a COD order, whose taxes follow. Raises NotFound, NotEditable."""
+    order = await store.orders.get(key, **within(caller))
+    sent = body.model_fields_set
+    if not sent:
+        return order
+    values: dict[str, Any] = {"notes": body.notes} if "notes" in sent else {}
+    if body.address_id is not None or body.address is not None:
+        if order.payment.type is not PaymentType.COD:
+            raise NotEditable
+        to = await _address(store, Owner(order.user_id), body.address_id, body.address)
+        if not delivery.deliverable(to.pincode):
+            raise NotDeliverable
+        values |= {"shipping_address": to.model_dump(), **_taxed(store, order, to)}
+    changed = await store.orders.change(key, {"$set": values}, where={"status": {"$in": list(EDITABLE)}})
+    if changed is None:
+        raise NotEditable
+    return changed
+
+
+def _taxed(store: Store, order: Order, to: AddressFields) -> dict[str, Any]:
+    """The same amounts with the taxes of another place of supply."""
+    intra = delivery.intra_state(store.shop, to.state, to.pincode)
+    items, parts = [], []
+    for item in order.items:
+        taxes = tax.split(item.line_total, int(item.tax.rate), intra_state=intra)
+        parts.append(taxes)
+        items.append(item.model_copy(update={"tax": line_tax(taxes), "taxable_value": taxes.taxable}).model_dump())
+    parts.append(tax.split(order.shipping, max(one.rate for one in parts), intra_state=intra))
+    cgst, sgst, igst = (sum(getattr(one, name) for one in parts) for name in ("cgst", "sgst", "igst"))
+    totals = TaxTotals(cgst=cgst, sgst=sgst, igst=igst, total=cgst + sgst + igst)
+    return {"items": items, "tax": totals.model_dump()}
+
+
+async def archive(store: Store, key: ObjectId) -> None:
+    """Put a cancelled order away; it is never erased. Raises NotFound, NotEditable."""
+    await store.orders.get(key)
+    done = await store.orders.change(
+        key, {"$set": {"archived_at": clock.now()}}, where={"status": OrderStatus.CANCELLED}
+    )
+    if done is None:
+        raise NotEditable("Only cancelled orders can be put away.")

@@ -1,0 +1,55 @@
+"""Every router, once, in the order the docs show it."""
+
+from fastapi import APIRouter, FastAPI
+
+from truestyle import health
+from truestyle.auth import routes as auth
+from truestyle.cart import routes as cart
+from truestyle.catalog import categories
+from truestyle.catalog.lookups import RESOURCES
+from truestyle.catalog.products import routes as products
+from truestyle.deps import Db, PublicRead, allowed
+from truestyle.files import routes as files
+from truestyle.infra.http.route import router
+from truestyle.jobs import routes as jobs
+from truestyle.kit import resource
+from truestyle.orders import routes as orders
+from truestyle.users import routes as users
+
+lookups = router(tag="Lookups")
+for _resource in RESOURCES:
+    resource.add_routes(lookups, _resource, db=Db, allowed=allowed, public_read=PublicRead)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.routes,
+    users.routes,
+    users.book,
+    products.routes,
+    lookups,
+    categories.routes,
+    files.routes,
+    cart.routes,
+    orders.checkout,
+    orders.routes,
+    jobs.routes,
+)
+TAGS = [
+    {"name": "Auth", "description": "Accounts and sessions."},
+    {"name": "Users", "description": "One's own account."},
+    {"name": "Addresses", "description": "Address book and PIN codes."},
+    {"name": "Products", "description": "The catalogue and its stock."},
+    {"name": "Lookups", "description": "Brands, categories and other small tables."},
+    {"name": "Files", "description": "Pictures."},
+    {"name": "Cart", "description": "Signed in, or as a guest with `X-Cart-Token`."},
+    {"name": "Checkout", "description": "From cart to order."},
+    {"name": "Orders", "description": "Orders and their way to the buyer."},
+    {"name": "Jobs", "description": "Long work and its progress."},
+    {"name": "Health", "description": "How the store is."},
+]
+
+
+def install(app: FastAPI, prefix: str) -> None:
+    """Add every router under the API's prefix, and health outside it."""
+    for one in ROUTERS:
+        app.include_router(one, prefix=prefix)
+    app.include_router(health.routes)

@@ -1,0 +1,63 @@
+"""The rows that the store's own codes need, and the few it opens with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import UpdateOne
+
+from truestyle.catalog import lookups
+from truestyle.catalog.lookups import Lookup
+from truestyle.kit import clock
+from truestyle.kit.resource import to_slug
+from truestyle.orders.flow import OrderStatus
+from truestyle.payments.models import PaymentStatus
+from truestyle.store import Store
+from truestyle.users.models import UserStatus
+
+RETURN = ("requested", "approved", "rejected", "picked_up", "received", "completed", "cancelled")
+SYSTEM: dict[type[Lookup], Sequence[str]] = {
+    lookups.UserStatusRow: tuple(UserStatus),
+    lookups.ReviewStatusRow: ("pending", "approved", "rejected"),
+    lookups.OrderStatusRow: tuple(OrderStatus),
+    lookups.ReturnStatusRow: RETURN,
+    lookups.ExchangeStatusRow: (*RETURN[:5], "replacement_shipped", *RETURN[5:]),
+    lookups.PaymentTypeRow: ("cod", "upi", "card", "stripe", "razorpay", "sandbox"),
+    lookups.PaymentStatusRow: tuple(PaymentStatus),
+    lookups.CouponStatusRow: ("active", "inactive"),
+}
+OCCASIONS = ("Everyday", "Festive", "Party", "Travel", "Wedding", "Work")
+LABELS = {"cod": "Cash on delivery", "upi": "UPI"}
+
+
+async def seed_lookups(store: Store) -> int:
+    """Add what is missing; rows that are there keep their labels and order. How many were new."""
+    added = 0
+    for document, codes in SYSTEM.items():
+        added += await _add(store, document, [(code, _label(code), True) for code in codes])
+    rows = [(to_slug(name), name, False) for name in OCCASIONS]
+    return added + await _add(store, lookups.Occasion, rows)
+
+
+def _label(code: str) -> str:
+    return LABELS.get(code) or code.replace("_", " ").capitalize()
+
+
+async def _add(store: Store, document: type[Lookup], rows: Sequence[tuple[str, str, bool]]) -> int:
+    moment = clock.now()
+    writes = []
+    for place, (code, name, is_system) in enumerate(rows):
+        fresh: dict[str, Any] = {
+            "name": name,
+            "slug": to_slug(code),
+            "description": None,
+            "image_id": None,
+            "sort_order": place * 10,
+            "is_active": True,
+            "is_system": is_system,
+            "created_at": moment,
+            "updated_at": moment,
+            "version": 1,
+        }
+        writes.append(UpdateOne({"code": code}, {"$setOnInsert": fresh}, upsert=True))
+    done = await store.of(document).collection.bulk_write(writes, ordered=False)
+    return done.upserted_count

@@ -1,0 +1,176 @@
+"""Settings: small typed groups under the seeds' flat environment names.
+
+The app is built from a `Settings`, never from the environment directly, so no test sets os.environ.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from truestyle.kit.money import Money
+
+WEAKEST_SECRET = 32  # characters
+PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "your_", "your-", "some_random", "test")
+
+
+def _comma_separated(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Listed = Annotated[list[str], BeforeValidator(_comma_separated)]
+
+
+class Group(BaseModel):
+    """Some settings that belong together. An empty value in the environment counts as absent."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class ShopSettings(Group):
+    """The shop itself."""
+
+    project_name: str = Field("True Style", description="The name of the store.")
+    api_v1_prefix: str = Field("/api/v1", description="Base path of the API.", pattern=r"^(/[A-Za-z0-9_-]+)+$")
+    backend_base_url: str = Field("http://localhost:8000", description="Public address, used in links and file URLs.")
+    environment: Literal["development", "test", "production"] = Field(
+        "development", description="`production` refuses unsafe settings at start."
+    )
+    store_timezone: str = Field("Asia/Kolkata", description="Time zone of business days and financial years.")
+    store_state: str = Field("Karnataka", description="State the store ships from: CGST+SGST inside it, IGST outside.")
+    currency: Literal["INR"] = Field("INR", description="The store's currency.")
+    max_quantity_per_line: int = Field(10, ge=1, le=1000, description="Most pieces of one SKU in a cart.")
+    max_cart_lines: int = Field(50, ge=1, le=200, description="Most lines in a cart.")
+    guest_cart_days: int = Field(30, ge=1, le=365, description="Days a guest's cart is kept after its last change.")
+    shipping_fee: Money = Field(0, validate_default=False, description="Flat shipping charge, tax included.")
+    free_shipping_from: Money | None = Field(None, description="Goods total from which shipping is free.")
+    cod_fee: Money = Field(0, validate_default=False, description="Charge for cash on delivery, tax included.")
+    cod_ceiling: Money = Field(
+        50_000_00, validate_default=False, description="Highest order total payable on delivery, in rupees."
+    )
+    cod_pincodes: Listed = Field([], description="PIN codes where cash on delivery is offered; empty means all.")
+    delivery_days: int = Field(5, ge=1, le=60, description="Days from order to estimated delivery.")
+    order_prefix: str = Field("TS", pattern=r"^[A-Z]{1,4}$", description="Prefix of order numbers.")
+
+    def file_url(self, file_id: object) -> str:
+        """The public address of a file."""
+        return f"{self.backend_base_url.rstrip('/')}{self.api_v1_prefix}/files/{file_id}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which the shop's days begin and end."""
+        return ZoneInfo(self.store_timezone)
+
+
+class DataSettings(Group):
+    """Where data lives."""
+
+    mongo_uri: str | None = Field(None, description="MongoDB replica set. `truestyle dev` brings its own when unset.")
+    mongo_db: str = Field("truestyle", description="Database name.")
+    gridfs_bucket: str = Field("images", description="GridFS bucket of files.")
+    redis_host: str | None = Field(None, description="Redis URL for the shared cache; in-process when unset.")
+    perm_cache_ttl_seconds: int = Field(3600, ge=1, description="Longest life of a cached permission policy.")
+    postgresql_uri: str | None = Field(
+        None,
+        validation_alias=AliasChoices("postgresql_uri", "database_url"),
+        description="PostgreSQL for logs and contact messages; SQLite in the data folder when unset.",
+    )
+    truestyle_data: Path = Field(Path(".truestyle"), description="Folder of the embedded servers and SQLite.")
+    upload_max_bytes: int = Field(5_242_880, ge=1024, description="Largest upload, in bytes.")
+    import_max_bytes: int = Field(33_554_432, ge=1024, description="Largest catalogue file to import, in bytes.")
+
+
+class AuthSettings(Group):
+    """Tokens, cookies and who may call from a browser."""
+
+    jwt_access_token_secret: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("jwt_access_token_secret", "jwt_secret_key", "secret_key"),
+        description="Signs access tokens; at least 32 characters.",
+    )
+    jwt_refresh_token_secret: SecretStr = Field(SecretStr(""), description="Derives refresh tokens.")
+    token_hash_pepper: SecretStr = Field(SecretStr(""), description="Keyed hash of stored refresh tokens.")
+    jwt_algorithm: Literal["HS256"] = Field("HS256", description="HS256; anything else is refused.")
+    access_token_expire_minutes: int = Field(30, ge=1, le=1440, description="Life of an access token.")
+    refresh_token_expire_days: int = Field(30, ge=1, le=365, description="Longest life of a session.")
+    refresh_cookie_name: str = Field("ts_rt", pattern=r"^[A-Za-z0-9_-]+$", description="Name of the refresh cookie.")
+    refresh_cookie_path: str = Field("/", description="Path of the refresh cookie.")
+    refresh_cookie_secure: bool = Field(
+        default=False, description="Send the cookie over HTTPS only; must be true in production."
+    )
+    refresh_cookie_samesite: Literal["lax", "strict", "none"] = Field("lax", description="SameSite of the cookie.")
+    refresh_cookie_max_age_days: int = Field(30, ge=1, le=365, description="Max-Age of the cookie.")
+    cors_origins: Listed = Field([], description="Origins allowed to call from a browser, comma-separated.")
+    seed_admin_email: str | None = Field(None, description="E-mail of the first admin.")
+    seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
+
+
+GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, AuthSettings)
+
+
+class SettingsRefusedError(RuntimeError):
+    """Settings that cannot be used; each line names a variable and never its value."""
+
+
+class Settings:
+    """All groups."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.shop = ShopSettings.model_validate(values)
+        self.data = DataSettings.model_validate(values)
+        self.auth = AuthSettings.model_validate(values)
+
+    @classmethod
+    def load(
+        cls, *, defaults: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, **chosen: Any
+    ) -> Self:
+        """From `defaults`, then `.env`, then the environment, then `chosen`; later ones win.
+
+        Raises SettingsRefusedError.
+        """
+        found: dict[str, Any] = dict(defaults or {})
+        given = dict(os.environ) if environ is None else dict(environ)
+        for source in (dotenv_values(".env") if environ is None else {}, given):
+            found |= {name.lower(): value for name, value in source.items() if value}
+        try:
+            return cls(found | chosen)
+        except ValidationError as error:
+            lines = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+            raise SettingsRefusedError("\n".join(lines)) from error
+
+    @property
+    def production(self) -> bool:
+        """Whether unsafe settings must be refused."""
+        return self.shop.environment == "production"
+
+    def require_safe(self) -> None:
+        """Raises SettingsRefusedError naming every setting that production must not have."""
+        wrong = list(self._wrong())
+        if wrong:
+            raise SettingsRefusedError("\n".join(wrong))
+
+    def _wrong(self) -> list[str]:
+        auth, found = self.auth, list[str]()
+        secrets = {
+            "JWT_ACCESS_TOKEN_SECRET": auth.jwt_access_token_secret.get_secret_value(),
+            "JWT_REFRESH_TOKEN_SECRET": auth.jwt_refresh_token_secret.get_secret_value(),
+            "TOKEN_HASH_PEPPER": auth.token_hash_pepper.get_secret_value(),
+        }
+        for name, value in secrets.items():
+            if len(value) < WEAKEST_SECRET or len(set(value)) < 10:  # noqa: PLR2004
+                found.append(f"{name} must be set to at least {WEAKEST_SECRET} random characters.")
+            elif any(word in value.lower() for word in PLACEHOLDERS):
+                found.append(f"{name} looks like a placeholder; generate a random one.")
+        if len(set(secrets.values())) < len(secrets):
+            found.append("JWT_ACCESS_TOKEN_SECRET, JWT_REFRESH_TOKEN_SECRET and TOKEN_HASH_PEPPER must all differ.")
+        if self.data.mongo_uri is None:
+            found.append("MONGO_URI must name a MongoDB replica set.")
+        if self.production and not auth.refresh_cookie_secure:
+            found.append("REFRESH_COOKIE_SECURE must be true in production.")
+        if self.production and "*" in auth.cors_origins:
+            found.append("CORS_ORIGINS must name the origins: `*` cannot go together with cookies.")
+        return found

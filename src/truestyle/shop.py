@@ -1,0 +1,74 @@
+"""The parts of a running store, opened together and closed together."""
+
+import asyncio
+from datetime import timedelta
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from truestyle.auth.gate import Gate
+from truestyle.auth.passwords import Passwords
+from truestyle.auth.service import Keys
+from truestyle.auth.tokens import Tokens
+from truestyle.events import handlers
+from truestyle.infra import cache, mongo, sql
+from truestyle.infra.cache import Cache
+from truestyle.infra.mongo import Client
+from truestyle.infra.outbox import Worker
+from truestyle.infra.push import Push
+from truestyle.infra.storage import GridFSStorage, Storage
+from truestyle.orders.checkout import Till
+from truestyle.settings import Settings, SettingsRefusedError
+from truestyle.store import Store
+
+
+class Shop:
+    """Everything that routes and commands work with."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.data.mongo_uri is None:
+            msg = "MONGO_URI is not set. `truestyle dev` brings its own MongoDB."
+            raise SettingsRefusedError(msg)
+        self.settings = settings
+        self.client: Client = mongo.connect(settings.data.mongo_uri)
+        db = self.client[settings.data.mongo_db]
+        self.store = Store(self.client, db, settings.shop)
+        self.storage: Storage = GridFSStorage(db, settings.data.gridfs_bucket)
+        self.cache: Cache = cache.connect(settings.data.redis_host)
+        self.sql: AsyncEngine = sql.connect(
+            settings.data.postgresql_uri or f"sqlite+aiosqlite:///{settings.data.truestyle_data / 'truestyle.sqlite3'}"
+        )
+        self.push = Push(db)
+        tokens = Tokens(settings.auth)
+        gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
+        life = timedelta(days=settings.auth.refresh_token_expire_days)
+        self.keys = Keys(tokens, Passwords(), gate, life)
+        self.till = Till(self.store)
+        self.worker = Worker(self.store.outbox, handlers(self))
+        self.ready = asyncio.Event()
+
+    async def open(self, *, work: bool) -> Self:
+        """Check MongoDB and start what runs in the background; `work`: deliver the outbox here too.
+
+        Raises MongoRefusedError.
+        """
+        await mongo.require_replica_set(self.client)
+        self.push.start()
+        self.till.queue.start()
+        if work:
+            self.worker.start()
+        return self
+
+    async def close(self) -> None:
+        """Finish what waits, then let everything go."""
+        await self.till.queue.stop()
+        await self.worker.stop()
+        await self.push.stop()
+        self.keys.passwords.close()
+        await self.cache.close()
+        await self.sql.dispose()
+        await self.client.close()
+
+    async def migrate(self) -> int:
+        """Create what collections and indexes are missing; the number of indexes."""
+        return await mongo.ensure_indexes(self.store.collections())

@@ -1,0 +1,121 @@
+"""The Store: every MongoDB repository, and the one place that commits."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from truestyle.auth.repository import Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
+from truestyle.cart.repository import Carts, Wishlists
+from truestyle.catalog.lookups import Lookups
+from truestyle.catalog.products.repository import Products
+from truestyle.files.repository import Files
+from truestyle.infra.mongo import Client
+from truestyle.infra.outbox import Outbox
+from truestyle.inventory.repository import Movements, Stocks
+from truestyle.jobs.repository import Jobs
+from truestyle.kit.documents import Document
+from truestyle.kit.errors import Unavailable
+from truestyle.kit.idempotency import Claims
+from truestyle.kit.repository import Collection, Database, Repository
+from truestyle.orders.repository import Counters, Orders
+from truestyle.payments.repository import Payments
+from truestyle.settings import ShopSettings
+from truestyle.users.repository import Addresses, Users
+
+D = TypeVar("D", bound=Document)
+Result = TypeVar("Result")
+DEADLINE = 5.0  # seconds a transaction may be retried for
+log = structlog.get_logger("store")
+
+
+class Store:
+    """All collections, either plainly or inside one transaction (then it is called `tx`)."""
+
+    def __init__(
+        self, client: Client, db: Database, shop: ShopSettings, session: AsyncClientSession | None = None
+    ) -> None:
+        self.client, self.db, self.shop, self.session = client, db, shop, session
+        self.users = Users(db, session)
+        self.addresses = Addresses(db, session)
+        self.sessions = Sessions(db, session)
+        self.revocations = Revocations(db, session)
+        self.roles = Roles(db, session)
+        self.permissions = Permissions(db, session)
+        self.role_permissions = RolePermissions(db, session)
+        self.versions = Versions(db, session)
+        self.lookups = Lookups(db, session)
+        self.products = Products(db, session)
+        self.stock = Stocks(db, session)
+        self.movements = Movements(db, session)
+        self.carts = Carts(db, session)
+        self.wishlists = Wishlists(db, session)
+        self.orders = Orders(db, session)
+        self.payments = Payments(db, session)
+        self.counters = Counters(db, session)
+        self.claims = Claims(db, session)
+        self.outbox = Outbox(db, session)
+        self.files = Files(db, session)
+        self.jobs = Jobs(db, session)
+
+    def of(self, document: type[D]) -> Repository[D]:
+        """The repository of a declared resource."""
+        return self.lookups.of(document)
+
+    def collections(self) -> list[Collection]:
+        """Every collection, for indexes and checks."""
+        own = [one for one in vars(self).values() if isinstance(one, Collection)]
+        return own + self.lookups.collections()
+
+    async def transaction(self, work: Callable[["Store"], Awaitable[Result]], *, deadline: float = DEADLINE) -> Result:
+        """Run `work(tx)` in a transaction and commit; inside one already, just run it.
+
+        `work` may run again after a conflict, so it must change nothing but through `tx`. Raises Unavailable when
+        conflicts do not end within `deadline` seconds. (PyMongo's own loop would try for two minutes and let
+        late-comers overtake.)
+        """
+        if self.session is not None:
+            return await work(self)
+        ends, attempt = time.monotonic() + deadline, 0
+        async with self.client.start_session() as session:
+            while True:
+                attempt += 1
+                try:
+                    return await self._once(session, work, ends)
+                except PyMongoError as error:
+                    again = error.has_error_label("TransientTransactionError")
+                    if not again:
+                        raise
+                    if time.monotonic() > ends:
+                        log.warning("transaction_gave_up", attempts=attempt)
+                        raise Unavailable from error
+                await asyncio.sleep(min(0.05, 0.001 * 2 ** min(attempt, 6)) * random.random())  # noqa: S311 - jitter
+
+    async def _once(
+        self, session: AsyncClientSession, work: Callable[["Store"], Awaitable[Result]], ends: float
+    ) -> Result:
+        await session.start_transaction(
+            read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+        )
+        try:
+            result = await work(Store(self.client, self.db, self.shop, session))
+        except BaseException:
+            if session.in_transaction:
+                await session.abort_transaction()
+            raise
+        while True:
+            try:
+                await session.commit_transaction()
+            except PyMongoError as error:
+                if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > ends:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return result

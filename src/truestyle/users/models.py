@@ -1,0 +1,104 @@
+"""People with an account."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+
+from truestyle.auth.permissions import Role
+from truestyle.kit.documents import Answer, Body, Document, example
+from truestyle.kit.types import Email, Id, Line, Phone, Timestamp
+
+
+class UserStatus(StrEnum):
+    """Whether an account may be used."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Gender(StrEnum):
+    """What a person calls themselves."""
+
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+
+
+def _day(value: object) -> object:
+    # MongoDB has no dates without time: they are kept as text, which also sorts.
+    return value.date().isoformat() if isinstance(value, datetime) else value
+
+
+Birthday = Annotated[
+    date, BeforeValidator(_day), PlainSerializer(date.isoformat, return_type=str), Field(ge=date(1900, 1, 1))
+]
+Password = Annotated[
+    str, StringConstraints(min_length=1, max_length=128), Field(examples=["a long and unlikely phrase"])
+]
+
+
+class UserAnswer(Answer):
+    """An account as its owner and staff see it."""
+
+    id: Id
+    email: str
+    full_name: str
+    phone: str | None = None
+    role: str
+    status: UserStatus
+    email_verified: bool
+    gender: Gender | None = None
+    date_of_birth: Birthday | None = None
+    image_id: Id | None = None
+    image_url: str | None = None
+    created_at: Timestamp
+    updated_at: Timestamp
+    version: int
+
+
+class User(Document):
+    """An account. `email` is stored in its canonical form."""
+
+    email: str
+    password_hash: str | None = Field(default=None, repr=False)
+    full_name: str
+    phone: str | None = None
+    role: str = Role.CUSTOMER
+    status: UserStatus = UserStatus.ACTIVE
+    email_verified: bool = False
+    gender: Gender | None = None
+    date_of_birth: Birthday | None = None
+    image_id: Id | None = None
+
+    def answer(self) -> UserAnswer:
+        """Without the password hash."""
+        return UserAnswer.model_validate(self.model_dump(exclude={"password_hash"}))
+
+
+class Register(Body):
+    """A new account."""
+
+    email: Email
+    password: Password
+    full_name: Line
+    phone: Phone | None = None
+
+    model_config = example(
+        {
+            "email": "asha@example.com",
+            "password": "a long and unlikely phrase",
+            "full_name": "Asha Rao",
+            "phone": "+919876543210",
+        }
+    )
+
+
+class ProfileChange(Body):
+    """What an owner may change on their own account."""
+
+    full_name: Line = Field(default="")
+    phone: Phone | None = None
+    gender: Gender | None = None
+    date_of_birth: Birthday | None = None

@@ -1,0 +1,60 @@
+"""Accounts in MongoDB."""
+
+from typing import Any
+
+from bson import ObjectId
+from pymongo import IndexModel
+
+from truestyle.auth.permissions import Role
+from truestyle.kit import clock
+from truestyle.kit.repository import Repository
+from truestyle.users.addresses import Address
+from truestyle.users.models import User, UserStatus
+
+
+class Users(Repository[User]):
+    """One row an account; the canonical e-mail is unique."""
+
+    document, name = User, "users"
+    indexes = (
+        IndexModel("email", unique=True),
+        IndexModel([("role", 1), ("status", 1), ("_id", -1)]),
+        IndexModel([("status", 1), ("_id", -1)]),
+    )
+
+    async def by_email(self, email: str) -> User | None:
+        """The account with this canonical e-mail."""
+        return await self.first({"email": email})
+
+    async def standing(self, user_id: ObjectId) -> dict[str, Any] | None:
+        """Only `role` and `status`: what every request needs."""
+        return await self.collection.find_one({"_id": user_id}, {"role": 1, "status": 1})
+
+    async def touch(self, user_id: ObjectId) -> None:
+        """Take the write lock of an account, so that what belongs to it changes one at a time."""
+        await self.collection.update_one({"_id": user_id}, {"$set": {"touched_at": clock.now()}}, session=self.session)
+
+    async def active_admins(self) -> int:
+        """How many people can still administer the store."""
+        return await self.count({"role": Role.ADMIN, "status": UserStatus.ACTIVE})
+
+
+class Addresses(Repository[Address]):
+    """The address books. A partial unique index keeps a user from ever having two defaults."""
+
+    document, name = Address, "addresses"
+    indexes = (
+        IndexModel([("user_id", 1), ("_id", -1)]),
+        IndexModel("user_id", unique=True, partialFilterExpression={"is_default": True}, name="one_default"),
+    )
+
+    async def newest(self, user_id: ObjectId) -> Address | None:
+        """The address added last."""
+        row = await self.collection.find_one({"user_id": user_id}, sort=[("_id", -1)], session=self.session)
+        return None if row is None else Address.load(row)
+
+    async def clear_default(self, user_id: ObjectId) -> None:
+        """No address of the user is the default for now."""
+        await self.collection.update_many(
+            {"user_id": user_id, "is_default": True}, {"$set": {"is_default": False}}, session=self.session
+        )

@@ -1,0 +1,93 @@
+"""/users and /user-address: what people do with their own account."""
+
+from typing import Annotated
+
+from fastapi import Form, Response
+
+from truestyle.deps import Db, SignedInCaller, Version
+from truestyle.infra.http.route import router
+from truestyle.kit.errors import NotFound, VersionConflict, responses
+from truestyle.kit.paging import Page, PageQuery, paging
+from truestyle.kit.types import Id, Pincode
+from truestyle.users import addresses, service
+from truestyle.users.addresses import Address, AddressBookWrite, PincodeAnswer
+from truestyle.users.models import UserAnswer
+from truestyle.users.service import AddressBookChange
+
+routes = router(tag="Users")
+book = router(tag="Addresses")
+FormText = Annotated[str | None, Form(max_length=200)]
+
+
+@routes.get("/users/profile")
+async def profile(store: Db, caller: SignedInCaller) -> UserAnswer:
+    """The account that is signed in."""
+    return (await store.users.get(caller.user_id)).answer()
+
+
+@routes.put("/users/profile-update")
+async def update_profile(
+    store: Db,
+    caller: SignedInCaller,
+    full_name: FormText = None,
+    phone: FormText = None,
+    gender: FormText = None,
+    date_of_birth: FormText = None,
+) -> UserAnswer:
+    """Change one's own account (multipart form); an empty value clears a field."""
+    sent = {"full_name": full_name, "phone": phone, "gender": gender, "date_of_birth": date_of_birth}
+    return await service.update_profile(store, caller, {k: v for k, v in sent.items() if v is not None})
+
+
+@book.post("/user-address", status_code=201)
+async def add_address(body: AddressBookWrite, response: Response, store: Db, caller: SignedInCaller) -> Address:
+    """Add to one's address book; the first is the default."""
+    address = await service.add_address(store, caller, body)
+    response.headers["location"] = f"{store.shop.api_v1_prefix}/user-address/{address.id}"
+    return address
+
+
+@book.get("/user-address")
+async def list_addresses(
+    store: Db, caller: SignedInCaller, query: Annotated[PageQuery, paging("-created_at", "created_at")]
+) -> Page[Address]:
+    """One's address book."""
+    return (await store.addresses.find({"user_id": caller.user_id}, query)).page()
+
+
+@book.get("/user-address/{address_id}", responses=responses(NotFound))
+async def get_address(address_id: Id, store: Db, caller: SignedInCaller) -> Address:
+    """One address of one's own."""
+    return await store.addresses.get(address_id, user_id=caller.user_id)
+
+
+async def change_address(
+    address_id: Id, body: AddressBookChange, store: Db, caller: SignedInCaller, version: Version
+) -> Address:
+    """Change an address; what is left out stays."""
+    return await service.change_address(store, caller, address_id, body, version)
+
+
+for _method in ("PUT", "PATCH"):
+    book.add_api_route(
+        "/user-address/{address_id}",
+        change_address,
+        methods=[_method],
+        responses=responses(NotFound, VersionConflict),
+        name="change_address" if _method == "PUT" else "patch_address",
+    )
+
+
+@book.delete("/user-address/{address_id}", status_code=204, responses=responses(NotFound))
+async def remove_address(address_id: Id, store: Db, caller: SignedInCaller) -> None:
+    """Delete an address; the newest left becomes the default."""
+    await service.remove_address(store, caller, address_id)
+
+
+@book.get("/address/{pincode}", responses=responses(NotFound))
+async def look_up_pincode(pincode: Pincode) -> PincodeAnswer:
+    """What India Post's directory says of a PIN code; offline."""
+    found = addresses.look_up(pincode)
+    if found is None:
+        raise NotFound
+    return found

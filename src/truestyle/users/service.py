@@ -1,0 +1,106 @@
+"""Profiles and address books."""
+
+from bson import ObjectId
+from pydantic import ValidationError
+
+from truestyle.auth.models import Caller
+from truestyle.infra.http.problems import validation_failed
+from truestyle.kit.documents import Body, optional
+from truestyle.kit.errors import NotFound, ValidationFailed, VersionConflict
+from truestyle.kit.types import Flag, Line, Phone, Pincode
+from truestyle.store import Store
+from truestyle.users.addresses import Address, AddressBookWrite, AddressType
+from truestyle.users.models import ProfileChange, UserAnswer
+
+
+class AddressBookChange(Body):
+    """Changes to an address."""
+
+    full_name: Line = optional()
+    phone: Phone = optional()
+    line1: Line = optional()
+    line2: Line | None = None
+    landmark: Line | None = None
+    city: Line = optional()
+    district: Line | None = None
+    state: Line = optional()
+    pincode: Pincode = optional()
+    type: AddressType = optional()
+    is_default: Flag = optional()
+
+
+async def update_profile(store: Store, caller: Caller, sent: dict[str, str]) -> UserAnswer:
+    """Change the caller's own account from form text; an empty text clears. Raises ValidationFailed."""
+    try:
+        body = ProfileChange.model_validate({name: value.strip() or None for name, value in sent.items()})
+    except ValidationError as error:
+        raise validation_failed([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+    values = body.model_dump(include=body.model_fields_set)
+    if not values:
+        return (await store.users.get(caller.user_id)).answer()
+    changed = await store.users.change(caller.user_id, {"$set": values})
+    if changed is None:
+        raise NotFound
+    return changed.answer()
+
+
+async def add_address(store: Store, caller: Caller, body: AddressBookWrite) -> Address:
+    """Add to the caller's book; the first is the default, whatever it says."""
+
+    async def work(tx: Store) -> Address:
+        await _hold_book(tx, caller)
+        first = await tx.addresses.first({"user_id": caller.user_id, "is_default": True}) is None
+        address = Address(**body.model_dump(), user_id=caller.user_id)
+        address.is_default = first or body.is_default
+        if address.is_default:
+            await _no_default(tx, caller)
+        return await tx.addresses.add(address)
+
+    return await store.transaction(work)
+
+
+async def change_address(
+    store: Store, caller: Caller, key: ObjectId, body: AddressBookChange, version: int | None
+) -> Address:
+    """Change one of the caller's addresses. Raises NotFound, VersionConflict, ValidationFailed."""
+
+    async def work(tx: Store) -> Address:
+        await _hold_book(tx, caller)
+        before = await tx.addresses.get(key, user_id=caller.user_id)
+        if version is not None and before.version != version:
+            raise VersionConflict
+        values = body.sent()
+        if before.is_default and values.get("is_default") is False:
+            raise ValidationFailed("make another address the default instead", ("body", "is_default"))
+        if not values:
+            return before
+        if values.get("is_default"):
+            await _no_default(tx, caller)
+        changed = await tx.addresses.change(key, {"$set": values})
+        if changed is None:
+            raise NotFound
+        return changed
+
+    return await store.transaction(work)
+
+
+async def remove_address(store: Store, caller: Caller, key: ObjectId) -> None:
+    """Delete one of the caller's addresses; if it was the default, the newest left takes over. Raises NotFound."""
+
+    async def work(tx: Store) -> None:
+        await _hold_book(tx, caller)
+        gone = await tx.addresses.get(key, user_id=caller.user_id)
+        await tx.addresses.remove(key)
+        if gone.is_default and (newest := await tx.addresses.newest(caller.user_id)) is not None:
+            await tx.addresses.change(newest.id, {"$set": {"is_default": True}})
+
+    await store.transaction(work)
+
+
+async def _hold_book(tx: Store, caller: Caller) -> None:
+    """Changes to one book take turns: each writes its user, so two at once conflict and one is retried."""
+    await tx.users.touch(caller.user_id)
+
+
+async def _no_default(tx: Store, caller: Caller) -> None:
+    await tx.addresses.clear_default(caller.user_id)
