@@ -24,7 +24,8 @@ from truestyle.jobs.repository import Jobs
 from truestyle.kit.documents import Document
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.idempotency import Claims
-from truestyle.kit.repository import Collection, Database, Repository
+from truestyle.kit.repository import Collection, Database
+from truestyle.kit.resource import Declared
 from truestyle.orders.repository import Counters, Orders
 from truestyle.payments.repository import Payments
 from truestyle.settings import ShopSettings
@@ -65,7 +66,7 @@ class Store:
         self.files = Files(db, session)
         self.jobs = Jobs(db, session)
 
-    def of(self, document: type[D]) -> Repository[D]:
+    def of(self, document: type[D]) -> Declared[D]:
         """The repository of a declared resource."""
         return self.lookups.of(document)
 

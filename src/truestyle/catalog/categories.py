@@ -7,7 +7,7 @@ from truestyle.auth.permissions import Permission
 from truestyle.catalog.lookups import CATEGORIES, Category
 from truestyle.deps import Db, Version, allowed
 from truestyle.infra.http.route import router
-from truestyle.kit import clock, resource
+from truestyle.kit import resource
 from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict, responses
 from truestyle.kit.resource import to_slug
 from truestyle.kit.types import Id
@@ -58,9 +58,7 @@ async def _path(tx: Store, parent_id: object) -> list[Category]:
         if len(found) >= DEEPEST:
             raise ValidationFailed(f"is deeper than {DEEPEST} levels", ("body", "parent_id"))
         parent_id = parent.parent_id
-    await repository.collection.update_many(
-        {"_id": {"$in": [one.id for one in found]}}, {"$set": {"used_at": clock.now()}}, session=tx.session
-    )
+    await repository.hold([one.id for one in found])
     return found
 
 

@@ -7,8 +7,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from truestyle.auth.permissions import Permission
 from truestyle.kit.documents import Answer, Document
-from truestyle.kit.repository import Collection, Database, Repository
-from truestyle.kit.resource import ACTS, Copy, Resource, to_slug
+from truestyle.kit.repository import Collection, Database
+from truestyle.kit.resource import ACTS, Copy, Declared, Resource, to_slug
 from truestyle.kit.types import Code, Flag, Id, Int, Line, ShortLine, Slug, Text
 
 D = TypeVar("D", bound=Document)
@@ -154,7 +154,7 @@ class Lookups:
     def __init__(self, db: Database, session: AsyncClientSession | None = None) -> None:
         self._db, self._session = db, session
 
-    def of(self, document: type[D]) -> Repository[D]:
+    def of(self, document: type[D]) -> Declared[D]:
         """The repository of a lookup."""
         return _REPOSITORIES[document](self._db, self._session)
 

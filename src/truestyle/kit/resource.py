@@ -4,17 +4,18 @@ There are no hooks. The first rule that is not data moves its route out to ordin
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from bson import ObjectId
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field, create_model
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.collation import Collation
 from slugify import slugify
 
+from truestyle.kit import clock
 from truestyle.kit.documents import Body, Document, optional
 from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
@@ -26,6 +27,36 @@ IGNORING_CASE = Collation(locale="en", strength=2)
 ACTS = frozenset({"create", "list", "get", "change", "remove"})
 SYSTEM = frozenset({"id", "created_at", "updated_at", "version", "is_system"})
 _IF_MATCH = re.compile(r'"?(\d{1,12})"?')
+
+
+class Declared(Repository[D]):
+    """The repository of a declared resource."""
+
+    async def hold(self, ids: Sequence[ObjectId]) -> list[D]:
+        """The rows with these ids, marked as used in this transaction; the missing are left out.
+
+        The write is what makes a delete of a row at this very moment conflict with us.
+        """
+        where = {"_id": {"$in": list(ids)}}
+        await self.collection.update_many(where, {"$set": {"used_at": clock.now()}}, session=self.session)
+        rows = await self.collection.find(where, session=self.session).to_list()
+        found = {row["_id"]: self.document.load(row) for row in rows}
+        return [found[one] for one in ids if one in found]
+
+    async def all(self, most: int = 5000) -> list[D]:
+        """Every row, for tables that are small by nature."""
+        rows = await self.collection.find({}, session=self.session, limit=most).to_list()
+        return [self.document.load(row) for row in rows]
+
+    async def fill(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> int:
+        """Add (code, fields) rows that are not there yet, leaving the others alone; how many were new."""
+        moment = clock.now()
+        stamp = {"created_at": moment, "updated_at": moment, "version": 1}
+        writes = [
+            UpdateOne({"code": code}, {"$setOnInsert": {**fields, **stamp}}, upsert=True) for code, fields in rows
+        ]
+        done = await self.collection.bulk_write(writes, ordered=False)
+        return done.upserted_count
 
 
 @dataclass(frozen=True)
@@ -55,7 +86,7 @@ class Resource(Generic[D]):
     only: frozenset[str] = ACTS
     example: Mapping[str, Any] = field(default_factory=lambda: {"name": "Festive"})
 
-    def repository(self) -> type[Repository[D]]:
+    def repository(self) -> type[Declared[D]]:
         """The repository class: uniqueness ignores case, and each sort has its index."""
         unique = [
             IndexModel(
@@ -69,13 +100,13 @@ class Resource(Generic[D]):
         ]
         fields = {sort.lstrip("-") for sort in self.sorts} - {"created_at"}
         sorted_ = [IndexModel([(name, 1), ("_id", 1)]) for name in sorted(fields)]
-        base: Any = Repository
+        base: Any = Declared
         made = type(
             f"{self.document.__name__}Repository",
             (base,),
             {"document": self.document, "name": self.name, "indexes": (*unique, *sorted_)},
         )
-        return cast("type[Repository[D]]", made)
+        return cast("type[Declared[D]]", made)
 
     def body(self, *, partial: bool) -> type[Body]:
         """The create or change body: the document's fields without those that are ours to set."""

@@ -1,13 +1,9 @@
 """The rows that the store's own codes need, and the few it opens with."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from pymongo import UpdateOne
 
 from truestyle.catalog import lookups
 from truestyle.catalog.lookups import Lookup
-from truestyle.kit import clock
 from truestyle.kit.resource import to_slug
 from truestyle.orders.flow import OrderStatus
 from truestyle.payments.models import PaymentStatus
@@ -43,21 +39,19 @@ def _label(code: str) -> str:
 
 
 async def _add(store: Store, document: type[Lookup], rows: Sequence[tuple[str, str, bool]]) -> int:
-    moment = clock.now()
-    writes = []
-    for place, (code, name, is_system) in enumerate(rows):
-        fresh: dict[str, Any] = {
-            "name": name,
-            "slug": to_slug(code),
-            "description": None,
-            "image_id": None,
-            "sort_order": place * 10,
-            "is_active": True,
-            "is_system": is_system,
-            "created_at": moment,
-            "updated_at": moment,
-            "version": 1,
-        }
-        writes.append(UpdateOne({"code": code}, {"$setOnInsert": fresh}, upsert=True))
-    done = await store.of(document).collection.bulk_write(writes, ordered=False)
-    return done.upserted_count
+    fields = [
+        (
+            code,
+            {
+                "name": name,
+                "slug": to_slug(code),
+                "description": None,
+                "image_id": None,
+                "sort_order": place * 10,
+                "is_active": True,
+                "is_system": is_system,
+            },
+        )
+        for place, (code, name, is_system) in enumerate(rows)
+    ]
+    return await store.of(document).fill(fields)

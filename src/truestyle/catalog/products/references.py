@@ -7,7 +7,6 @@ from bson import ObjectId
 
 from truestyle.catalog.lookups import Brand, Category, Lookup, Occasion, ProductType
 from truestyle.catalog.products.models import ProductChange, SlugRef, TypeRef
-from truestyle.kit import clock
 from truestyle.kit.errors import ValidationFailed
 from truestyle.store import Store
 
@@ -36,16 +35,10 @@ async def _hold(tx: Store, document: type[L], field: str, ids: Iterable[ObjectId
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return []
-    repository = tx.of(document)
-    # The write is what makes a delete of the row at this very moment conflict with us.
-    await repository.collection.update_many(
-        {"_id": {"$in": wanted}}, {"$set": {"used_at": clock.now()}}, session=tx.session
-    )
-    rows = await repository.collection.find({"_id": {"$in": wanted}}, session=tx.session).to_list()
-    by_id = {row["_id"]: document.load(row) for row in rows}
-    if len(by_id) != len(wanted):
+    rows = await tx.of(document).hold(wanted)
+    if len(rows) != len(wanted):
         raise ValidationFailed("names something that does not exist", ("body", field))
-    return [by_id[one] for one in wanted]
+    return rows
 
 
 def _ref(row: Lookup) -> SlugRef:
@@ -54,10 +47,10 @@ def _ref(row: Lookup) -> SlugRef:
 
 async def descendants(store: Store, named: Sequence[str]) -> list[ObjectId]:
     """Ids of the categories named by id or slug, with everything below them."""
-    rows = await store.of(Category).collection.find({}, {"parent_id": 1, "slug": 1}, limit=5000).to_list()
-    found = {row["_id"] for row in rows if str(row["_id"]) in named or row["slug"] in named}
+    rows = await store.of(Category).all()
+    found = {row.id for row in rows if str(row.id) in named or row.slug in named}
     while True:
-        below = {row["_id"] for row in rows if row["parent_id"] in found} - found
+        below = {row.id for row in rows if row.parent_id in found} - found
         if not below:
             return list(found)
         found |= below
