@@ -1,6 +1,7 @@
 """Money is an integer in the minor unit (paise); on the wire it is a decimal string."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -8,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 PLACES = 2
 LARGEST = 10_000_000_000  # paise: ten crore rupees, far above any garment and far below 2**53
 _PATTERN = r"^-?\d{1,9}(\.\d{1,2})?$"
+_PLAIN = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")  # Decimal() would also take "1_000", "1e9" and "१२"
 
 
 def wire(paise: int) -> str:
@@ -21,21 +23,31 @@ def parse(value: object) -> int:
 
     Raises ValueError. Floats never come here: the JSON parser reads numbers as Decimal.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        msg = "must be an amount like 1499.00"
-        raise ValueError(msg)  # noqa: TRY004 - Pydantic turns it into a validation error
-    try:
-        amount = Decimal(value.strip() if isinstance(value, str) else value)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or abs(amount) * 100 > LARGEST or (isinstance(value, str) and "e" in value.lower()):
+    amount = _decimal(value)
+    if amount is None or abs(amount) * 100 > LARGEST:
         msg = "must be an amount like 1499.00"
         raise ValueError(msg)
-    paise = amount * 100
-    if paise != paise.to_integral_value():
+    if _places(amount) > PLACES:
         msg = f"must have at most {PLACES} decimal places"
         raise ValueError(msg)
-    return int(paise)
+    return int(amount * 100)
+
+
+def _decimal(value: object) -> Decimal | None:
+    """The number that a JSON string or number says plainly, of a size that can be reckoned with; else None."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        if _PLAIN.fullmatch(value) is None:
+            return None
+    number = Decimal(value)
+    return number if number.is_finite() and number.adjusted() < 20 else None  # noqa: PLR2004
+
+
+def _places(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def half_up(numerator: int, denominator: int) -> int:
@@ -67,14 +79,8 @@ def percent_of(amount: int, percent: Decimal) -> int:
 
 
 def _parse_percent(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        msg = 'must be a percentage like "5" or "33.33"'
-        raise ValueError(msg)  # noqa: TRY004 - Pydantic turns it into a validation error
-    try:
-        percent = Decimal(value)
-    except InvalidOperation:
-        percent = Decimal("NaN")
-    if not percent.is_finite() or not 0 <= percent <= 100 or percent * 100 != int(percent * 100):  # noqa: PLR2004
+    percent = _decimal(value)
+    if percent is None or not 0 <= percent <= 100 or _places(percent) > PLACES:  # noqa: PLR2004
         msg = 'must be a percentage like "5" or "33.33"'
         raise ValueError(msg)
     return percent

@@ -2,7 +2,7 @@
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_DEPTH = 20
@@ -43,10 +43,13 @@ def loads(body: bytes) -> Any:
 
 
 def _number(text: str) -> Decimal:
-    if len(text) > MAX_DIGITS * 2:
-        msg = "has a number that is too long"
-        raise MalformedJsonError(msg)
-    return Decimal(text)
+    try:
+        if len(text) <= MAX_DIGITS * 2:
+            return Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits
+        pass
+    msg = "has a number that is too long"
+    raise MalformedJsonError(msg)
 
 
 def _integer(text: str) -> int:
@@ -74,12 +77,12 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
         ]
         if not level:
             return
