@@ -91,7 +91,7 @@ async def live() -> Alive:
 @routes.get("/health/ready")
 async def ready(shop: ShopDep, response: Response) -> Alive:
     """200 once migrated and seeded, and while MongoDB answers."""
-    if shop.ready.is_set() and (await _mongo(shop)).ok:
+    if (await _mongo(shop)).ok and await shop.is_ready():
         return Alive(status="ready")
     response.status_code = 503
     return Alive(status="starting")

@@ -13,7 +13,6 @@ from truestyle.infra import telemetry
 from truestyle.infra.http import docs, openapi, problems
 from truestyle.infra.http.conditional import Conditional
 from truestyle.infra.http.edge import BodyLimit, Edge
-from truestyle.seed import seed
 from truestyle.settings import Settings
 from truestyle.shop import Shop
 
@@ -32,9 +31,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
         try:
             await shop.open(work=work)
             if not prepared:
-                await shop.migrate()
-                await seed.essentials(shop)
-            shop.ready.set()
+                await shop.prepare()
             yield
         finally:
             await shop.close()
@@ -88,4 +85,4 @@ def from_environment() -> FastAPI:
     """For `uvicorn --factory` and worker processes. Raises SettingsRefusedError."""
     settings = Settings.load()
     telemetry.configure(json=settings.production)
-    return create_app(settings)
+    return create_app(settings, prepared=True)

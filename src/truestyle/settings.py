@@ -54,6 +54,9 @@ class ShopSettings(Group):
     )
     cod_pincodes: Listed = Field([], description="PIN codes where cash on delivery is offered; empty means all.")
     delivery_days: int = Field(5, ge=1, le=60, description="Days from order to estimated delivery.")
+    idempotency_lease_seconds: int = Field(
+        30, ge=1, le=600, description="Seconds after which a crashed request's Idempotency-Key can be used again."
+    )
     order_prefix: str = Field("TS", pattern=r"^[A-Z]{1,4}$", description="Prefix of order numbers.")
 
     def file_url(self, file_id: object) -> str:

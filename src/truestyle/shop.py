@@ -18,6 +18,7 @@ from truestyle.infra.outbox import Worker
 from truestyle.infra.push import Push
 from truestyle.infra.storage import GridFSStorage, Storage
 from truestyle.orders.checkout import Till
+from truestyle.seed import seed
 from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.store import Store
 
@@ -68,6 +69,19 @@ class Shop:
         await self.cache.close()
         await self.sql.dispose()
         await self.client.close()
+
+    async def prepare(self) -> None:
+        """Indexes, roles, permissions and lookups; then the store is ready. Safe to run again."""
+        await self.migrate()
+        await seed.essentials(self)
+        await self.store.versions.prepared()
+        self.ready.set()
+
+    async def is_ready(self) -> bool:
+        """Whether the store was prepared, here or by another process."""
+        if not self.ready.is_set() and await self.store.versions.is_prepared():
+            self.ready.set()
+        return self.ready.is_set()
 
     async def migrate(self) -> int:
         """Create what collections and indexes are missing; the number of indexes."""

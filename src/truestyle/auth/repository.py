@@ -12,7 +12,8 @@ from truestyle.auth.permissions import GRANTS, Permission, Role
 from truestyle.kit import clock
 from truestyle.kit.repository import Collection, Repository
 
-SUBJECT = "rbac"
+SUBJECT, PREPARED = "rbac", "prepared"
+RELEASE = 1  # of the indexes and essential rows
 
 
 class Sessions(Repository[Session]):
@@ -154,6 +155,14 @@ class Versions(Collection):
     """One counter a subject; bumping it makes every process drop what it cached under the old one."""
 
     name = "versions"
+
+    async def prepared(self) -> None:
+        """Note that indexes and essential rows of this release are in place."""
+        await self.collection.update_one({"_id": PREPARED}, {"$set": {"n": RELEASE}}, upsert=True)
+
+    async def is_prepared(self) -> bool:
+        """Whether they are."""
+        return await self.collection.find_one({"_id": PREPARED, "n": {"$gte": RELEASE}}) is not None
 
     async def bump(self, subject: str) -> int:
         """Count up, inside the surrounding transaction if there is one."""

@@ -18,7 +18,7 @@ from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import PyMongoError
 
-from truestyle.kit import clock
+from truestyle.kit import clock, tasks
 from truestyle.kit.documents import Document
 from truestyle.kit.repository import Repository
 
@@ -63,7 +63,7 @@ class Outbox(Repository[Event]):
     indexes = (
         IndexModel([("status", 1), ("due_at", 1)]),
         IndexModel("key", unique=True),
-        IndexModel([("topic", 1), ("payload.order_id", 1)]),
+        IndexModel([("payload.order_id", 1), ("topic", 1)]),
         IndexModel("expires_at", expireAfterSeconds=0),
     )
 
@@ -133,11 +133,7 @@ class Worker:
 
     async def stop(self) -> None:
         """End after the event in hand."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await tasks.end(self._task)
 
     @property
     def running(self) -> bool:

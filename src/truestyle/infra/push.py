@@ -8,12 +8,12 @@ certainly up to date, `sure` is False and caches must be bypassed: a cache may b
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import structlog
 from pymongo.errors import PyMongoError
 
+from truestyle.kit import tasks
 from truestyle.kit.repository import Database, Row
 
 WATCHED = ("versions", "token_revocations")
@@ -54,10 +54,7 @@ class Push:
 
     async def stop(self) -> None:
         """End the stream."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await tasks.end(self._task)
         self._heard = float("-inf")
 
     async def _follow(self) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Generic, TypeVar
 
+from truestyle.kit import tasks
 from truestyle.kit.errors import Unavailable
 
 Item = TypeVar("Item")
@@ -37,10 +37,7 @@ class GroupCommit(Generic[Item, Result]):
         """Finish what waits, then end."""
         if self._task is not None:
             await self._waiting.join()
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+            await tasks.end(self._task)
 
     async def submit(self, item: Item) -> Result:
         """The result for `item`. Raises what `run` answered for it, or Unavailable past the deadline.

@@ -19,7 +19,6 @@ from truestyle.kit.errors import Problem, Unavailable
 from truestyle.kit.repository import Collection
 
 KEPT = timedelta(hours=24)
-LEASE = timedelta(seconds=30)
 
 
 class IdempotencyKeyReused(Problem):
@@ -57,22 +56,28 @@ class Claims(Collection):
     name = "idempotency_keys"
     indexes = (IndexModel("expires_at", expireAfterSeconds=0),)
 
-    async def claim(self, caller: str, key: str, request: bytes) -> Claim | Answered:
-        """Take the key for this request, or return its first answer.
+    async def claim(self, caller: str, key: str, request: bytes, lease: timedelta) -> Claim | Answered:
+        """Take the key for this request until `lease` has passed, or return its first answer.
 
         Raises IdempotencyKeyReused, IdempotencyInProgress.
         """
         name = hashlib.sha256(f"{caller}\0{key}".encode()).digest()
         digest = hashlib.sha256(request).digest()
         mine, moment = Claim(name, ObjectId()), clock.now()
-        row = {"_id": name, "request": digest, "body": None, "expires_at": moment + KEPT, **_lease(mine, moment)}
+        row = {
+            "_id": name,
+            "request": digest,
+            "body": None,
+            "expires_at": moment + KEPT,
+            **_lease(mine, moment + lease),
+        }
         try:
             await self.collection.insert_one(row)
         except DuplicateKeyError:
-            return await self._of_another(mine, digest, moment)
+            return await self._of_another(mine, digest, moment, lease)
         return mine
 
-    async def _of_another(self, mine: Claim, digest: bytes, moment: datetime) -> Claim | Answered:
+    async def _of_another(self, mine: Claim, digest: bytes, moment: datetime, lease: timedelta) -> Claim | Answered:
         row = await self.collection.find_one({"_id": mine.id})
         if row is None:  # released a moment ago: the caller's next try will find it free
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
@@ -82,7 +87,7 @@ class Claims(Collection):
             return Answered(row["body"])
         taken = await self.collection.update_one(
             {"_id": mine.id, "body": None, "owner": row["owner"], "lease_until": {"$lt": moment}},
-            {"$set": _lease(mine, moment)},
+            {"$set": _lease(mine, moment + lease)},
         )
         if not taken.modified_count:
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
@@ -113,5 +118,5 @@ class Claims(Collection):
         await self.collection.delete_one({"_id": claim.id, "owner": claim.owner, "body": None})
 
 
-def _lease(claim: Claim, moment: datetime) -> dict[str, Any]:
-    return {"owner": claim.owner, "lease_until": moment + LEASE}
+def _lease(claim: Claim, until: datetime) -> dict[str, Any]:
+    return {"owner": claim.owner, "lease_until": until}

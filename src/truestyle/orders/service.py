@@ -1,6 +1,7 @@
 """What buyers and staff do with orders."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -65,7 +66,8 @@ async def place(store: Store, till: Till, owner: Owner, body: OrderPlace, repeat
     if repeat.key is None:
         return _outcome(await _place(store, till, owner, body, None))
     caller = str(owner.user_id or owner.token)
-    claim = await store.claims.claim(caller, repeat.key, repeat.body)
+    lease = timedelta(seconds=store.shop.idempotency_lease_seconds)
+    claim = await store.claims.claim(caller, repeat.key, repeat.body, lease)
     if isinstance(claim, Answered):
         return Outcome(claim.body, orjson.loads(claim.body)["order_id"], replayed=True)
     try:

@@ -1,0 +1,73 @@
+"""I7 and I8: who may be signed in, and that nothing names what is not there."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from truestyle.audit.report import Breach
+from truestyle.infra.snapshot import Snapshot
+
+
+async def sign_ins(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
+    """I7: an active admin, no live session of a suspended or deleted user, no two users with one cart."""
+    admins = [row async for row in snapshot.rows("users", {"role": "admin", "status": "active"}, ("_id",))]
+    people = await snapshot.count("users")
+    yield people
+    if people and not admins:
+        yield Breach("I7", "there is no active admin", {})
+    stages: tuple[dict[str, Any], ...] = (
+        {"$match": {"revoked_at": None}},
+        {"$lookup": {"from": "users", "localField": "user_id", "foreignField": "_id", "as": "user"}},
+        {"$match": {"user.status": {"$ne": "active"}}},
+        {"$project": {"user_id": 1}},
+    )
+    async for row in snapshot.grouped("sessions", *stages):
+        documents = {"session_id": row["_id"], "user_id": row["user_id"]}
+        yield Breach("I7", "a live session of a user who is suspended or gone", documents)
+
+
+# (collection, field that names, array to unwind or "", collection named, message)
+LINKS: tuple[tuple[str, str, str, str, str], ...] = (
+    ("payments", "order_id", "", "orders", "a payment without its order"),
+    ("stock", "product_id", "", "products", "stock without its product"),
+    ("carts", "items.sku", "items", "stock", "a cart line for an unknown SKU"),
+    ("products", "images.id", "images", "files", "a product picture without its file"),
+    ("products", "variants.sku", "variants", "stock", "a variant without stock"),
+    ("products", "brand.id", "", "brands", "a product of an unknown brand"),
+    ("products", "categories.id", "categories", "categories", "a product in an unknown category"),
+    ("addresses", "user_id", "", "users", "an address of nobody"),
+)
+
+
+async def orphans(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
+    """I8: nothing names what is not there."""
+    for collection, field, unwind, named, message in LINKS:
+        stages: list[dict[str, Any]] = [{"$unwind": f"${unwind}"}] if unwind else []
+        stages += [
+            {"$match": {field: {"$ne": None}}},
+            {"$project": {"named": f"${field}"}},
+            {"$lookup": {"from": named, "localField": "named", "foreignField": "_id", "as": "found"}},
+            {"$match": {"found": []}},
+        ]
+        yield await snapshot.count(collection)
+        async for row in snapshot.grouped(collection, *stages):
+            yield Breach("I8", message, {collection: row["_id"], "names": row["named"]})
+
+
+def bytes_of_files(bucket: str) -> Any:
+    """I8 for files: a row for all bytes, and bytes for every row."""
+
+    async def look(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
+        for collection, named, message in (
+            ("files", f"{bucket}.files", "a file without bytes"),
+            (f"{bucket}.files", "files", "bytes without a file"),
+        ):
+            stages: tuple[dict[str, Any], ...] = (
+                {"$project": {"_id": 1}},
+                {"$lookup": {"from": named, "localField": "_id", "foreignField": "_id", "as": "found"}},
+                {"$match": {"found": []}},
+            )
+            yield await snapshot.count(collection)
+            async for row in snapshot.grouped(collection, *stages):
+                yield Breach("I8", message, {"file_id": row["_id"]})
+
+    return look

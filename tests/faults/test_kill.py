@@ -1,0 +1,87 @@
+"""kill -9 in the middle of a rush: nothing acknowledged is lost, nothing is done twice, the books are clean."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from benchmarks.wire import Ask, Connection, Got
+from bson import ObjectId
+from tests import make
+from tests.conftest import make_settings
+from tests.running import Process, environment, free_port
+
+from truestyle.audit.service import audit
+from truestyle.shop import Shop
+
+BUYERS, ROUNDS = 60, 3
+
+
+@pytest.fixture
+async def fault_shop(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    settings = make_settings(mongo_uri, tmp_path, mongo_db="faults", idempotency_lease_seconds=1)
+    shop = Shop(settings)
+    await shop.open(work=False)
+    await shop.prepare()
+    await make.person(shop, "admin")
+    yield shop
+    await shop.client.drop_database("faults")
+    await shop.close()
+
+
+async def rush(url: str, people: list[make.Person], first: int) -> dict[str, Got]:
+    """Everybody checks out at once; what was answered, by idempotency key."""
+    answered: dict[str, Got] = {}
+
+    async def buy(number: int) -> None:
+        key = f"rush-{first + number}"
+        connection = Connection(url)
+        with suppress(OSError, EOFError):
+            answered[key] = await connection.send(
+                Ask("POST", "/api/v1/checkout", {**people[number].headers, "idempotency-key": key}, make.COD)
+            )
+        await connection.close()
+
+    await asyncio.gather(*(buy(number) for number in range(len(people))))
+    return answered
+
+
+async def test_a_server_killed_in_mid_checkout_loses_and_doubles_nothing(fault_shop: Shop, tmp_path: Path) -> None:
+    product = await make.product(fault_shop, stock=BUYERS * ROUNDS)
+    sku = product.variants[0].sku
+    env = environment(fault_shop.settings, IDEMPOTENCY_LEASE_SECONDS="1")
+    port = free_port()
+    promised: dict[str, str] = {}
+    for number in range(ROUNDS):
+        people = [await make.person(fault_shop) for _ in range(BUYERS)]
+        for one in people:
+            await make.cart(fault_shop, one, {sku: 1})
+        first = number * BUYERS
+        process = Process(["serve"], env, tmp_path, port)
+        process.wait_ready()
+        before = await fault_shop.store.orders.count({})
+        racing = asyncio.create_task(rush(process.url, people, first))
+        while await fault_shop.store.orders.count({}) == before:  # noqa: ASYNC110 - the first batch is in: the rest is under way
+            await asyncio.sleep(0.002)
+        process.kill()
+        seen = await racing
+        assert len([one for one in seen.values() if one.status == 201]) < BUYERS, "killed too late to show anything"
+        promised |= {key: one.json()["order_id"] for key, one in seen.items() if one.status == 201}
+
+        await asyncio.sleep(1.1)  # dead leases end
+        process = Process(["serve"], env, tmp_path, port)
+        process.wait_ready()
+        again = await rush(process.url, people, first)
+        process.stop()
+        assert {one.status for one in again.values()} == {201}, [one.content for one in again.values()][:3]
+        for key, one in again.items():
+            assert promised.setdefault(key, one.json()["order_id"]) == one.json()["order_id"]
+
+    assert len(promised) == BUYERS * ROUNDS == len(set(promised.values()))
+    ids = [ObjectId(one) for one in promised.values()]
+    assert await fault_shop.store.orders.count({"_id": {"$in": ids}}) == BUYERS * ROUNDS
+    assert await fault_shop.store.orders.count({}) == BUYERS * ROUNDS
+    assert await fault_shop.store.stock.available([sku]) == {sku: 0}
+    report = await audit(fault_shop)
+    assert report.clean, report.breaches
