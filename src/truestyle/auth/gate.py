@@ -31,6 +31,7 @@ class Gate:
         self._store, self._tokens, self._cache, self._push = store, tokens, cache, push
         self._policy_seconds = policy_seconds
         self._known: OrderedDict[str, tuple[float, int, Caller]] = OrderedDict()
+        self._forgotten = 0  # how often: what was read before the last time must not be remembered after it
         push.on_revocation(self._revoked)
 
     async def caller(self, raw: str) -> Caller:
@@ -39,15 +40,15 @@ class Gate:
         kept = self._known.get(raw)
         if version is not None and kept is not None and kept[0] > time.monotonic() and kept[1] == version:
             return kept[2]
-        access = self._tokens.read_access(raw)
+        access, forgotten = self._tokens.read_access(raw), self._forgotten
         standing = await self._store.users.standing(access.user_id)
         if standing is None or standing["status"] != UserStatus.ACTIVE:
             raise TokenRevoked
-        if not await self._store.sessions.live(access.session_id, clock.now()):
+        if not await self._store.sessions.live(access.session_id, access.user_id, clock.now()):
             raise TokenRevoked
         permissions = await self.permissions(standing["role"])
         caller = Caller(access.user_id, standing["role"], access.session_id, permissions)
-        if version is not None:
+        if version is not None and forgotten == self._forgotten:
             ends = time.monotonic() + min(REMEMBERED, access.expires - time.time())
             self._known[raw] = (ends, version, caller)
             while len(self._known) > MOST:
@@ -69,6 +70,7 @@ class Gate:
 
     def forget(self, *, session: ObjectId | None = None, user: ObjectId | None = None) -> None:
         """Drop what is remembered of a session or a user; of everybody when neither is given."""
+        self._forgotten += 1
         everybody = session is None and user is None
         gone = [
             raw

@@ -25,9 +25,9 @@ class Sessions(Repository[Session]):
         IndexModel("expires_at", expireAfterSeconds=86_400),
     )
 
-    async def live(self, session_id: ObjectId, moment: datetime) -> bool:
-        """Whether the session may still be used."""
-        where = {"_id": session_id, "revoked_at": None, "expires_at": {"$gt": moment}}
+    async def live(self, session_id: ObjectId, user_id: ObjectId, moment: datetime) -> bool:
+        """Whether the session is the user's and may still be used."""
+        where = {"_id": session_id, "user_id": user_id, "revoked_at": None, "expires_at": {"$gt": moment}}
         return await self.collection.find_one(where, {"_id": 1}, session=self.session) is not None
 
     async def rotate(self, session_id: ObjectId, used: bytes, successor: bytes, moment: datetime) -> Session | None:
@@ -75,10 +75,11 @@ class Revocations(Repository[Revocation]):
             upsert=True,
         )
 
-    async def was_used(self, token_hash: bytes, session_id: ObjectId) -> bool:
-        """Whether this refresh token of this session was used before."""
+    async def used_at(self, token_hash: bytes, session_id: ObjectId) -> datetime | None:
+        """When this refresh token of this session was first used; None if it never was."""
         where = {"kind": Ended.REFRESH, "subject": token_hash, "session_id": session_id}
-        return await self.collection.find_one(where, {"_id": 1}) is not None
+        row = await self.collection.find_one(where, {"created_at": 1})
+        return row["created_at"] if row else None
 
     async def ended(self, sessions: Iterable[ObjectId], life: timedelta) -> None:
         """Tell every process that the access tokens of these sessions are over."""

@@ -20,7 +20,7 @@ from truestyle.auth.service import Issued
 from truestyle.cart import service as carts
 from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, cart_token
 from truestyle.infra.http.problems import validation_failed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import is_json, router
 from truestyle.kit import strictjson
 from truestyle.kit.errors import Duplicate, UnsupportedMediaType, ValidationFailed, responses
 from truestyle.shop import Shop
@@ -127,7 +127,7 @@ async def me(store: Db, caller: SignedInCaller) -> UserAnswer:
 
 async def _credentials(request: Request) -> Login:
     kind = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    if kind == "application/json":
+    if is_json(request):
         try:
             values: Any = strictjson.loads(await request.body())
         except strictjson.MalformedJsonError as error:
@@ -144,6 +144,8 @@ async def _refresh_in_body(request: Request) -> str | None:
     body = await request.body()
     if not body.strip():
         return None
+    if not is_json(request):
+        raise UnsupportedMediaType
     try:
         return _read(Refresh, strictjson.loads(body)).refresh_token
     except strictjson.MalformedJsonError as error:

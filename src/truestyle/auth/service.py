@@ -91,7 +91,10 @@ async def login(store: Store, keys: Keys, email: str, password: str, device: Dev
 
 
 async def open_session(store: Store, keys: Keys, user: User, device: Device) -> Issued:
-    """A new family of refresh tokens for a user."""
+    """A new family of refresh tokens for a user, unless their standing or password changed since they were read.
+
+    Both that change and this write the account, so whichever comes second sees the first. Raises InvalidCredentials.
+    """
     moment, session_id = clock.now(), ObjectId()
     refresh = keys.tokens.first_refresh(session_id)
     session = Session(
@@ -104,7 +107,13 @@ async def open_session(store: Store, keys: Keys, user: User, device: Device) -> 
         ip=device.ip,
         user_agent=(device.user_agent or "")[:300] or None,
     )
-    await store.sessions.add(session)
+
+    async def work(tx: Store) -> None:
+        if not await tx.users.touch(user.id, status=UserStatus.ACTIVE, password_hash=user.password_hash):
+            raise InvalidCredentials
+        await tx.sessions.add(session)
+
+    await store.transaction(work)
     return Issued(user, session, keys.tokens.access(user.id, session.id), refresh)
 
 
@@ -130,10 +139,12 @@ async def refresh(store: Store, keys: Keys, token: str) -> Issued:
     if session.revoked_at is not None:
         raise TokenRevoked
     if session.refresh_hash != keys.tokens.hash(successor) or moment - session.rotated_at > GRACE:
-        if await store.revocations.was_used(used, session_id):
+        used_at = await store.revocations.used_at(used, session_id)
+        if used_at is None:
+            raise TokenInvalid
+        if moment - used_at > GRACE:
             await end_sessions(store, keys, {"_id": session_id})
             raise RefreshReused
-        raise TokenInvalid
     user = await store.users.first({"_id": session.user_id})
     if user is None or user.status is not UserStatus.ACTIVE:
         raise TokenRevoked
@@ -142,16 +153,16 @@ async def refresh(store: Store, keys: Keys, token: str) -> Issued:
 
 async def end_sessions(store: Store, keys: Keys, where: dict[str, object]) -> int:
     """Revoke sessions and their access tokens, here at once and everywhere within a second; how many there were."""
-
-    async def work(tx: Store) -> list[ObjectId]:
-        ids = await tx.sessions.end(where, clock.now())
-        await tx.revocations.ended(ids, keys.tokens.life)
-        return ids
-
-    ids = await store.transaction(work)
+    ids = await store.transaction(lambda tx: _end(tx, keys, where))
     for one in ids:
         keys.gate.forget(session=one)
     return len(ids)
+
+
+async def _end(tx: Store, keys: Keys, where: dict[str, object]) -> list[ObjectId]:
+    ids = await tx.sessions.end(where, clock.now())
+    await tx.revocations.ended(ids, keys.tokens.life)
+    return ids
 
 
 async def logout(store: Store, keys: Keys, caller: Caller, *, everywhere: bool) -> None:
@@ -165,11 +176,13 @@ async def change_password(store: Store, keys: Keys, caller: Caller, current: str
     if not await keys.passwords.verify(current, user.password_hash):
         raise InvalidCredentials
     require_strong(new, user.email)
-    changed = await store.users.change(
-        user.id,
-        {"$set": {"password_hash": await keys.passwords.hash(new)}},
-        where={"password_hash": user.password_hash},
-    )
-    if changed is None:
-        raise InvalidCredentials
-    await end_sessions(store, keys, {"user_id": user.id, "_id": {"$ne": caller.session_id}})
+    fresh = await keys.passwords.hash(new)
+
+    async def work(tx: Store) -> list[ObjectId]:
+        where = {"password_hash": user.password_hash}
+        if await tx.users.change(user.id, {"$set": {"password_hash": fresh}}, where=where) is None:
+            raise InvalidCredentials
+        return await _end(tx, keys, {"user_id": user.id, "_id": {"$ne": caller.session_id}})
+
+    for one in await store.transaction(work):
+        keys.gate.forget(session=one)

@@ -30,9 +30,12 @@ class Users(Repository[User]):
         """Only `role` and `status`: what every request needs."""
         return await self.collection.find_one({"_id": user_id}, {"role": 1, "status": 1})
 
-    async def touch(self, user_id: ObjectId) -> None:
-        """Take the write lock of an account, so that what belongs to it changes one at a time."""
-        await self.collection.update_one({"_id": user_id}, {"$set": {"touched_at": clock.now()}}, session=self.session)
+    async def touch(self, user_id: ObjectId, **where: Any) -> bool:
+        """Take the write lock of an account, so that what belongs to it changes one at a time; whether it matched."""
+        done = await self.collection.update_one(
+            {"_id": user_id, **where}, {"$set": {"touched_at": clock.now()}}, session=self.session
+        )
+        return done.matched_count == 1
 
     async def active_admins(self) -> int:
         """How many people can still administer the store."""

@@ -108,7 +108,7 @@ class BodyLimit:
         headers = Headers(scope=scope)
         limit = self._limit(scope["path"], headers.get("content-type", ""))
         declared = headers.get("content-length", "0")
-        if not declared.isdigit() or int(declared) > limit:
+        if not declared.isdecimal() or int(declared) > limit:
             await render(BodyTooLarge(), scope["path"], scope["state"]["request_id"])(scope, receive, send)
             return
         seen = 0

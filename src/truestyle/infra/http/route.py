@@ -1,7 +1,7 @@
 """Our route class: strict JSON, a media type that the route reads, and no unknown query parameters."""
 
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -34,19 +34,24 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind our checks."""
         handle = super().get_route_handler()
-        known = frozenset(_query_names(self.dependant))
-        reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, Form)
+        known = frozenset(_names(self.dependant, "query_params"))
+        reads_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
+        reads_json = self.body_field is not None and not reads_form
+        form_known = frozenset(_names(self.dependant, "body_params"))
         any_query = bool((self.openapi_extra or {}).get("x-any-query"))
 
         async def checked(request: Request) -> Response:
             if not any_query and request.scope["query_string"]:
-                unknown = [name for name in request.query_params if name not in known]
-                if unknown:
-                    errors = [{"loc": ("query", n), "msg": "is not a parameter here", "type": "extra"} for n in unknown]
-                    raise validation_failed(errors)
-            if reads_json and not _is_json(request) and await request.body():
+                _refuse_unknown("query", request.query_params, known)
+            # One request for our checks and FastAPI's handler: a body can be read from the wire only once.
+            request = StrictRequest(request.scope, request.receive)
+            if reads_json and not is_json(request) and await request.body():
                 raise UnsupportedMediaType
-            return await handle(StrictRequest(request.scope, request.receive))
+            if reads_form:
+                if not _is_form(request) and await request.body():
+                    raise UnsupportedMediaType
+                _refuse_unknown("body", await request.form(), form_known)
+            return await handle(request)
 
         return checked
 
@@ -56,17 +61,34 @@ def router(prefix: str = "", *, tag: str) -> APIRouter:
     return APIRouter(prefix=prefix, tags=[tag], route_class=Route, redirect_slashes=False)
 
 
-def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+def _refuse_unknown(place: str, sent: Iterable[str], known: Collection[str]) -> None:
+    unknown = [name for name in sent if name not in known]
+    if unknown:
+        raise validation_failed(
+            [{"loc": (place, n), "msg": "is not a parameter here", "type": "extra"} for n in unknown]
+        )
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body says that it is JSON."""
+    kind = _kind(request)
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def _query_names(dependant: Dependant) -> Iterator[str]:
-    for field in dependant.query_params:
+def _is_form(request: Request) -> bool:
+    return _kind(request) in {"multipart/form-data", "application/x-www-form-urlencoded"}
+
+
+def _names(dependant: Dependant, place: str) -> Iterator[str]:
+    for field in getattr(dependant, place):
         model = field.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             yield from (inner.alias or name for name, inner in model.model_fields.items())
         else:
             yield field.alias
     for inner_dependant in dependant.dependencies:
-        yield from _query_names(inner_dependant)
+        yield from _names(inner_dependant, place)
