@@ -2,9 +2,12 @@
 
 import os
 import signal
-import socket
+import socketserver
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,18 @@ def write(server: LocalMongo, number: int) -> None:
         client.test.things.insert_one({"_id": number})
 
 
+@contextmanager
+def somebody_on(port: int) -> Iterator[None]:
+    """Another program that has the port, and hangs up on whoever calls."""
+    socketserver.TCPServer.allow_reuse_address = True
+    with socketserver.TCPServer(("127.0.0.1", port), socketserver.BaseRequestHandler) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        yield
+        other.shutdown()
+        thread.join()
+
+
 def test_data_survives_a_stop_a_kill_and_another_port(tmp_path: Path) -> None:
     server = LocalMongo(tmp_path, cache_gb=0.25)
     server.start()
@@ -43,10 +58,7 @@ def test_data_survives_a_stop_a_kill_and_another_port(tmp_path: Path) -> None:
     server.stop()  # only picks up the dead process
 
     another = LocalMongo(tmp_path, cache_gb=0.25)
-    with socket.socket() as squatter:  # its port is taken now
-        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(("127.0.0.1", server.port))
-        squatter.listen()
+    with somebody_on(server.port):
         another.start()
     try:
         assert another.port != server.port

@@ -110,6 +110,8 @@ class CartAdd(Body):
     color: ShortLine | None = None
     quantity: Quantity = 1
 
+    model_config = example({"product_id": "65af0b12c4a1d2e3f4a5b6c7", "sku": "KURTA-INDIGO-M", "quantity": 1})
+
 
 class CartChange(Body):
     """The new quantity of a line; 0 removes it."""

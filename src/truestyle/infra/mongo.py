@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure
 from pymongo.read_concern import ReadConcern
@@ -10,6 +11,7 @@ from pymongo.write_concern import WriteConcern
 from truestyle.kit.repository import Collection, Row
 
 Client = AsyncMongoClient[Row]
+ANSWERS_WITHIN = 5  # seconds
 INDEX_OPTIONS_CONFLICT, INDEX_KEY_SPECS_CONFLICT = 85, 86
 
 
@@ -41,7 +43,8 @@ def connect(uri: str) -> Client:
 async def require_replica_set(client: Client) -> None:
     """Raises MongoRefusedError with the way out when the server is away, or is a standalone one."""
     try:
-        hello = await client.admin.command("hello")
+        with pymongo.timeout(ANSWERS_WITHIN):
+            hello = await client.admin.command("hello")
     except ConnectionFailure as error:
         msg = "MongoDB does not answer at MONGO_URI. Is it running, and is the address right?"
         raise MongoRefusedError(msg) from error

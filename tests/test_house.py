@@ -1,0 +1,153 @@
+"""The house rules, as tests: where things may be, and what every route must say."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "truestyle"
+MODULES = sorted(SOURCE.rglob("*.py"))
+LONGEST = 400
+KNOWS_NO_FEATURE = ("kit", "infra")
+MAY_QUERY = ("repository.py",)  # beside kit/ and infra/
+# Writing without a permission: whoever may do these is decided by what they know (a password, a cart token).
+OPEN_WRITES = {
+    "register",
+    "login",
+    "refresh_token",
+    "add_to_cart",
+    "sync_cart",
+    "clear_cart",
+    "change_cart_line",
+    "remove_cart_line",
+    "create_cart_item",
+    "change_cart_item",
+    "patch_cart_item",
+    "remove_cart_item",
+    "quote_checkout",
+    "check_out",
+    "place_order",
+}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+    return found | {
+        f"{node.module}.{one.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for one in node.names
+    }
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_file_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=name_of)
+def test_init_files_are_empty(path: Path) -> None:
+    assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.relative_to(SOURCE).parts[0] == "kit"], ids=name_of)
+def test_the_kit_knows_no_feature(path: Path) -> None:
+    assert {
+        one for one in imports(path) if one.startswith("truestyle.") and not one.startswith("truestyle.kit")
+    } == set()
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.relative_to(SOURCE).parts[0] == "infra"], ids=name_of)
+def test_infra_knows_only_the_kit(path: Path) -> None:
+    allowed = ("truestyle.kit", "truestyle.infra")
+    assert {one for one in imports(path) if one.startswith("truestyle.") and not one.startswith(allowed)} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_repositories_touch_collections(path: Path) -> None:
+    where = path.relative_to(SOURCE)
+    if where.parts[0] in KNOWS_NO_FEATURE or where.name in MAY_QUERY:
+        return
+    touched = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and (node.attr == "collection" or (isinstance(node.value, ast.Attribute) and node.value.attr == "db"))
+    ]
+    assert touched == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_features_meet_through_services_not_repositories(path: Path) -> None:
+    where = path.relative_to(SOURCE)
+    if where.name == "store.py" or where.parts[0] in KNOWS_NO_FEATURE:
+        return
+    mine = "truestyle." + ".".join(where.parent.parts)
+    errors = {"InsufficientStock", "Duplicate"}
+    foreign = {
+        one
+        for one in imports(path)
+        if ".repository." in one
+        and not one.startswith((mine, "truestyle.kit."))
+        and one.rsplit(".", 1)[-1] not in errors
+    }
+    known = {"truestyle.auth.repository.SUBJECT", "truestyle.auth.repository.seed_vocabulary"}
+    assert foreign - known == set()
+
+
+def operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_write_names_a_permission_or_is_listed(app: FastAPI) -> None:
+    unguarded = {
+        operation["operationId"]
+        for method, _, operation in operations(app)
+        if method != "get" and not any(scopes for need in operation.get("security", []) for scopes in need.values())
+    }
+    assert unguarded == OPEN_WRITES
+
+
+def test_every_operation_has_a_summary_a_unique_id_and_its_errors(app: FastAPI) -> None:
+    found = operations(app)
+    ids = [operation["operationId"] for _, _, operation in found]
+    assert len(ids) == len(set(ids))
+    for _, path, operation in found:
+        assert operation.get("description") or operation.get("summary"), path
+        assert {"422", "503"} <= set(operation["responses"]), path
+
+
+def test_create_bodies_have_examples(app: FastAPI) -> None:
+    document = app.openapi()
+    missing = []
+    for method, path, operation in operations(app):
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        name = schema.get("$ref", "").rsplit("/", 1)[-1]
+        if method == "post" and name and "example" not in document["components"]["schemas"][name]:
+            missing.append((path, name))
+    assert missing == []
+
+
+def test_the_layers_hold() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import truestyle.kit.repository, sys; print(*sys.modules, sep='\\n')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {one for one in done.stdout.split() if one.startswith("truestyle.")}
+    assert all(one.startswith("truestyle.kit") for one in loaded)

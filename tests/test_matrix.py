@@ -1,0 +1,113 @@
+"""Who may do what: every operation of the OpenAPI document, as everybody. An unlisted operation fails."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests import make
+from truestyle.shop import Shop
+
+PEOPLE = ("nobody", "customer", "vendor", "staff", "admin")
+ANYONE, SIGNED_IN, SELLERS, STAFF = PEOPLE, PEOPLE[1:], PEOPLE[2:], PEOPLE[3:]
+LOOKUPS = (
+    *("brands", "product_types", "occasions", "categories", "user_status", "review_status", "order_status"),
+    *("return_status", "exchange_status", "payment_types", "payment_status", "coupons_status"),
+)
+# Who gets past the guard. Whose rows they then see is the business of the tests of each feature.
+MAY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("root", "health", "live", "ready"), ANYONE),
+    **dict.fromkeys(("register", "login"), ANYONE),
+    **dict.fromkeys(("logout", "change_password", "me", "profile", "update_profile"), SIGNED_IN),
+    **dict.fromkeys(("add_address", "list_addresses", "get_address", "change_address", "patch_address"), SIGNED_IN),
+    "remove_address": SIGNED_IN,
+    "look_up_pincode": ANYONE,
+    **dict.fromkeys(("list_products", "get_product_by_slug", "get_product", "get_file"), ANYONE),
+    **dict.fromkeys(("create_product", "change_product", "patch_product", "remove_product"), SELLERS),
+    **dict.fromkeys(("set_stock", "list_stock_movements", "import_products", "get_job"), SELLERS),
+    **{f"{verb}_{name}": ANYONE for name in LOOKUPS for verb in ("list", "get")},
+    **{f"{verb}_{name}": STAFF for name in LOOKUPS for verb in ("change", "patch", "remove")},
+    **{f"create_{name}": STAFF for name in LOOKUPS if name != "categories"},
+    "create_category": STAFF,
+    "change_category": STAFF,
+    "patch_category": STAFF,
+    **dict.fromkeys(("get_cart", "add_to_cart", "sync_cart", "clear_cart", "change_cart_line"), ANYONE),
+    **dict.fromkeys(("remove_cart_line", "create_cart_item", "list_cart_items", "get_cart_item"), ANYONE),
+    **dict.fromkeys(("change_cart_item", "patch_cart_item", "remove_cart_item"), ANYONE),
+    **dict.fromkeys(("quote_checkout", "check_out", "place_order"), ANYONE),
+    **dict.fromkeys(("list_orders", "order_history", "get_order", "track_order", "cancel_order"), SIGNED_IN),
+    **dict.fromkeys(("change_order", "patch_order"), SIGNED_IN),
+    **dict.fromkeys(("move_order", "archive_order"), STAFF),
+}
+for _name in ("change_categories", "patch_categories"):  # these two are ordinary code, under other names
+    del MAY[_name]
+MULTIPART = {"update_profile", "import_products"}
+ELSEWHERE = {"refresh_token": "answers 401 to everybody without a refresh token: see tests/auth"}
+
+
+def operations(app: FastAPI) -> dict[str, tuple[str, str]]:
+    return {
+        operation["operationId"]: (method, path)
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_operation_is_classified(app: FastAPI) -> None:
+    assert set(operations(app)) == set(MAY) | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_everybody_gets_just_where_they_may(who: str, app: FastAPI, shop: Shop) -> None:
+    person = None if who == "nobody" else await make.person(shop, who)
+    headers = person.headers if person else {}
+    wrong: list[tuple[Any, ...]] = []
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for name, (method, template) in operations(app).items():
+            if name in ELSEWHERE or name in {"logout", "login"}:  # these two end or need the session themselves
+                continue
+            path = re.sub(r"{\w+}", "65af0b12c4a1d2e3f4a5b6c7", template.replace("{pincode}", "560001"))
+            sent: dict[str, Any] = {"json": {}} if method in {"post", "put", "patch"} else {}
+            if name in MULTIPART:
+                sent = {"files": {"file": ("empty.csv", b"")}}
+            answer = await client.request(method, path, headers=headers, **sent)
+            refused = answer.status_code in {401, 403}
+            expected = 403 if person else 401
+            if refused == (who in MAY[name]) or (refused and answer.status_code != expected):
+                wrong.append((name, answer.status_code, answer.json().get("code")))
+            assert answer.status_code < 500, (name, answer.text)
+    assert wrong == []
+
+
+async def test_what_is_anothers_looks_as_if_it_were_not_there(client: httpx.AsyncClient, shop: Shop) -> None:
+    owner, other = await make.person(shop), await make.person(shop)
+    product = await make.product(shop)
+    await make.cart(shop, owner, {product.variants[0].sku: 1})
+    order = (await client.post("/checkout", json=make.COD, headers=owner.headers)).json()["order_id"]
+    address = (await client.post("/user-address", json=make.ADDRESS, headers=owner.headers)).json()["id"]
+    await make.cart(shop, owner, {product.variants[0].sku: 1})
+    line = (await client.get("/cart", headers=owner.headers)).json()["items"][0]["id"]
+    body: dict[str, Any]
+    for method, path, key, body in (
+        ("GET", "/orders/{}", order, {}),
+        ("GET", "/orders/{}/track", order, {}),
+        ("POST", "/orders/{}/cancel", order, {"reason": "mine?"}),
+        ("PUT", "/orders/{}", order, {"notes": "mine?"}),
+        ("GET", "/user-address/{}", address, {}),
+        ("PUT", "/user-address/{}", address, {"city": "Pune"}),
+        ("DELETE", "/user-address/{}", address, {}),
+        ("PUT", "/cart/{}", line, {"quantity": 2}),
+        ("DELETE", "/cart/{}", line, {}),
+        ("GET", "/cart-items/{}", line, {}),
+    ):
+        answers = []
+        for ident in (key, "65af0b12c4a1d2e3f4a5b6c7"):
+            answer = await client.request(method, path.format(ident), json=body or None, headers=other.headers)
+            found = answer.json()
+            answers.append((answer.status_code, {**found, "instance": "", "request_id": ""}))
+        assert answers[0] == answers[1], path
+        assert answers[0][0] == 404, path
+    assert (await client.get(f"/orders/{order}", headers=owner.headers)).json()["status"] == "confirmed"
