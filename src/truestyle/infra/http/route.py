@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from truestyle.infra.http.problems import validation_failed
 from truestyle.kit import strictjson
-from truestyle.kit.errors import UnsupportedMediaType
+from truestyle.kit.errors import UnsupportedMediaType, ValidationFailed
 
 
 class StrictRequest(Request):
@@ -50,7 +50,12 @@ class Route(APIRoute):
             if reads_form:
                 if not _is_form(request) and await request.body():
                     raise UnsupportedMediaType
-                _refuse_unknown("body", await request.form(), form_known)
+                form = await request.form()
+                try:
+                    _refuse_unknown("body", form, form_known)
+                except ValidationFailed:
+                    await form.close()
+                    raise
             return await handle(request)
 
         return checked
