@@ -80,13 +80,17 @@ def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         msg = "must say its time zone, like 2026-11-20T10:00:00Z"
         raise ValueError(msg)
-    moment = moment.astimezone(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:  # the first or last hours that a datetime can name
+        msg = "is out of range"
+        raise ValueError(msg) from error
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _datetime_text(value: object) -> object:
-    # A bare number would be read as seconds since 1970, which nobody means.
-    if isinstance(value, str | datetime):
+    # A bare number, in text too, would be read as seconds since 1970, which nobody means.
+    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"\d{4}-", value.strip())):
         return value
     msg = "must be a time like 2026-11-20T10:00:00Z"
     raise ValueError(msg)

@@ -1,5 +1,6 @@
 """People with an account."""
 
+import re
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
@@ -28,7 +29,12 @@ class Gender(StrEnum):
 
 def _day(value: object) -> object:
     # MongoDB has no dates without time: they are kept as text, which also sorts.
-    return value.date().isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is None:
+        msg = "must be a day like 1990-02-28"  # a bare number would be read as seconds since 1970
+        raise ValueError(msg)
+    return value
 
 
 Birthday = Annotated[

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Form, Response
+from fastapi import Depends, Form, Request, Response
 
 from truestyle.deps import Db, SignedInCaller, Version
 from truestyle.infra.http.route import router
@@ -19,16 +19,23 @@ book = router(tag="Addresses")
 FormText = Annotated[str | None, Form(max_length=200)]
 
 
+async def _emptied(request: Request) -> list[str]:
+    # FastAPI takes an empty form value for an absent one; here it means: clear.
+    return [name for name, value in (await request.form()).items() if value == ""]
+
+
 @routes.get("/users/profile")
 async def profile(store: Db, caller: SignedInCaller) -> UserAnswer:
     """The account that is signed in."""
     return (await store.users.get(caller.user_id)).answer()
 
 
-@routes.put("/users/profile-update")
+@routes.put("/users/profile-update", responses=responses(VersionConflict))
 async def update_profile(
     store: Db,
     caller: SignedInCaller,
+    emptied: Annotated[list[str], Depends(_emptied)],
+    version: Version,
     full_name: FormText = None,
     phone: FormText = None,
     gender: FormText = None,
@@ -36,7 +43,8 @@ async def update_profile(
 ) -> UserAnswer:
     """Change one's own account (multipart form); an empty value clears a field."""
     sent = {"full_name": full_name, "phone": phone, "gender": gender, "date_of_birth": date_of_birth}
-    return await service.update_profile(store, caller, {k: v for k, v in sent.items() if v is not None})
+    texts = {name: value for name, value in sent.items() if value is not None} | dict.fromkeys(emptied, "")
+    return await service.update_profile(store, caller, texts, version)
 
 
 @book.post("/user-address", status_code=201)

@@ -1,5 +1,7 @@
 """Profiles and address books."""
 
+from typing import Literal
+
 from bson import ObjectId
 from pydantic import ValidationError
 
@@ -18,6 +20,7 @@ class AddressBookChange(Body):
 
     full_name: Line = optional()
     phone: Phone = optional()
+    country: Literal["IN"] = optional()
     line1: Line = optional()
     line2: Line | None = None
     landmark: Line | None = None
@@ -29,8 +32,11 @@ class AddressBookChange(Body):
     is_default: Flag = optional()
 
 
-async def update_profile(store: Store, caller: Caller, sent: dict[str, str]) -> UserAnswer:
-    """Change the caller's own account from form text; an empty text clears. Raises ValidationFailed."""
+async def update_profile(store: Store, caller: Caller, sent: dict[str, str], version: int | None) -> UserAnswer:
+    """Change the caller's own account from form text; an empty text clears.
+
+    Raises ValidationFailed, VersionConflict.
+    """
     try:
         body = ProfileChange.model_validate({name: value.strip() or None for name, value in sent.items()})
     except ValidationError as error:
@@ -38,7 +44,7 @@ async def update_profile(store: Store, caller: Caller, sent: dict[str, str]) -> 
     values = body.model_dump(include=body.model_fields_set)
     if not values:
         return (await store.users.get(caller.user_id)).answer()
-    changed = await store.users.change(caller.user_id, {"$set": values})
+    changed = await store.users.change(caller.user_id, {"$set": values}, version=version)
     if changed is None:
         raise NotFound
     return changed.answer()
