@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from truestyle.catalog.importing import job as importing
 from truestyle.infra.outbox import Event, Handler
 from truestyle.store import Store
 
@@ -19,10 +20,15 @@ def handlers(shop: "Shop") -> dict[str, Handler]:
     async def count_sales(event: Event) -> None:
         await _count_sales(shop.store, event)
 
+    async def import_products(event: Event) -> None:
+        # Many transactions of its own, each harmless to repeat, so the row is marked by the worker afterwards.
+        await importing.run(shop, event)
+
     return {
         "order.placed": count_sales,
         "mail.order_confirmation": _print_mail,
         "mail.order_status": _print_mail,
+        importing.TOPIC: import_products,
     }
 
 

@@ -6,6 +6,7 @@ from truestyle import health
 from truestyle.auth import routes as auth
 from truestyle.cart import routes as cart
 from truestyle.catalog import categories
+from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products import routes as products
 from truestyle.deps import Db, PublicRead, allowed
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.routes,
     users.routes,
     users.book,
+    importing.routes,
     products.routes,
     lookups,
     categories.routes,

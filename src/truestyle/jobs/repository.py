@@ -1,9 +1,10 @@
 """Jobs in MongoDB."""
 
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import IndexModel
+from pymongo import IndexModel, ReturnDocument
 
 from truestyle.jobs.models import Job, JobStatus
 from truestyle.kit import clock
@@ -16,10 +17,38 @@ class Jobs(Repository[Job]):
     document, name = Job, "jobs"
     indexes = (IndexModel([("owner_id", 1), ("_id", -1)]),)
 
-    async def progress(self, key: ObjectId, done: int, total: int) -> None:
-        """Say how far it is."""
+    async def claim(self, key: ObjectId, dead_before: datetime) -> Job | None:
+        """Take a job that waits, or whose worker has not said a word since `dead_before`; None otherwise."""
+        row = await self.collection.find_one_and_update(
+            {
+                "_id": key,
+                "$or": [
+                    {"status": JobStatus.WAITING},
+                    {"status": JobStatus.RUNNING, "updated_at": {"$lt": dead_before}},
+                ],
+            },
+            {"$set": {"status": JobStatus.RUNNING, "updated_at": clock.now()}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if row is None else Job.load(row)
+
+    async def alive(self, key: ObjectId) -> None:
+        """Say that a running job is still being worked on."""
         await self.collection.update_one(
-            {"_id": key},
+            {"_id": key, "status": JobStatus.RUNNING}, {"$set": {"updated_at": clock.now()}}
+        )
+
+    async def release(self, key: ObjectId) -> None:
+        """Give a claimed job back, for a later try."""
+        await self.collection.update_one(
+            {"_id": key, "status": JobStatus.RUNNING},
+            {"$set": {"status": JobStatus.WAITING, "updated_at": clock.now()}},
+        )
+
+    async def progress(self, key: ObjectId, done: int, total: int) -> None:
+        """Say how far it is, unless it has ended."""
+        await self.collection.update_one(
+            {"_id": key, "status": {"$in": [JobStatus.WAITING, JobStatus.RUNNING]}},
             {
                 "$set": {
                     "status": JobStatus.RUNNING,

@@ -107,16 +107,20 @@ class SeoWrite(Body):
 
 
 class Image(Answer):
-    """A picture of the product."""
+    """A picture of the product. `source` is where an import had it from."""
 
     id: Id
     alt: str | None = None
     position: int = 0
+    source: str | None = None
 
 
-class ImageAnswer(Image):
+class ImageAnswer(Answer):
     """A picture with its addresses."""
 
+    id: Id
+    alt: str | None = None
+    position: int = 0
     url: str
     thumbnails: dict[str, str] = Field(default_factory=dict)
 

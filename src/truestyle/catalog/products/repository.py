@@ -5,9 +5,11 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel, UpdateOne
+from pymongo.errors import BulkWriteError
 
 from truestyle.catalog.products.models import Product, ProductStatus
 from truestyle.kit import clock, paging
+from truestyle.kit.errors import Duplicate
 from truestyle.kit.paging import PageQuery
 from truestyle.kit.repository import Repository, Row
 
@@ -18,6 +20,7 @@ CARD_FIELDS = (
 )
 CARD = dict.fromkeys(CARD_FIELDS, 1)
 SCORE = {"$meta": "textScore"}
+DUPLICATE_KEY = 11000
 
 
 class Products(Repository[Product]):
@@ -74,6 +77,33 @@ class Products(Repository[Product]):
         )
         return {one async for row in rows for one in row["slugs"]}
 
+    async def taken_slugs(self, slugs: Iterable[str]) -> set[str]:
+        """Which of these slugs a product has or had."""
+        wanted = set(slugs)
+        rows = self.collection.find({"slugs": {"$in": list(wanted)}}, {"slugs": 1}, session=self.session)
+        return {one async for row in rows for one in row["slugs"]} & wanted
+
+    async def add_many(self, products: Sequence[Product]) -> None:
+        """Store new products. Raises Duplicate."""
+        if products:
+            try:
+                await self.collection.insert_many([one.dump() for one in products], session=self.session)
+            except BulkWriteError as error:
+                raise taken(error) from error
+
+    async def change_many(self, changes: Mapping[ObjectId, Mapping[str, Any]]) -> None:
+        """Set fields of several products, inside the transaction that read them. Raises Duplicate."""
+        moment = clock.now()
+        writes = [
+            UpdateOne({"_id": key}, {"$set": {**fields, "updated_at": moment}, "$inc": {"version": 1}})
+            for key, fields in changes.items()
+        ]
+        if writes:
+            try:
+                await self.collection.bulk_write(writes, session=self.session)
+            except BulkWriteError as error:
+                raise taken(error) from error
+
     async def cards(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
         """One page of rows with the fields of a card."""
         if query.sort == "relevance":
@@ -125,3 +155,12 @@ class Products(Repository[Product]):
             {"$set": {"status": ProductStatus.ARCHIVED, "updated_at": clock.now()}, "$inc": {"version": 1}},
             session=self.session,
         )
+
+
+def taken(error: BulkWriteError, field: str | None = None) -> Exception:
+    """The Duplicate that a refused bulk write means, or the error itself where it means something else."""
+    first = (error.details.get("writeErrors") or [{}])[0]
+    if first.get("code") != DUPLICATE_KEY:
+        return error
+    names = list(first.get("keyPattern") or {}) or ["id"]
+    return Duplicate(field or str(names[-1]).rsplit(".", 1)[-1])
