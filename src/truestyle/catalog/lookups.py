@@ -8,7 +8,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from truestyle.auth.permissions import Permission
 from truestyle.kit.documents import Answer, Document
 from truestyle.kit.repository import Collection, Database
-from truestyle.kit.resource import ACTS, Copy, Declared, Resource, to_slug
+from truestyle.kit.resource import ACTS, Copy, Declared, Resource, to_code, to_slug
 from truestyle.kit.types import Code, Flag, Id, Int, Line, ShortLine, Slug, Text
 
 D = TypeVar("D", bound=Document)
@@ -95,7 +95,7 @@ def _lookup(document: type[Any], path: str, write: Permission = Permission.LOOKU
         name=path.strip("/").replace("-", "_"),
         write=write,
         tag="Lookups",
-        derived={"code": to_slug, "slug": to_slug},
+        derived={"code": to_code, "slug": to_slug},
         **{"unique": (("code",), ("name",), ("slug",)), **more},
     )
 
@@ -122,7 +122,7 @@ PRODUCT_TYPES = _lookup(
     ProductType,
     "/product-types",
     used_by=(("products", "product_type.id"),),
-    copies=(Copy("products", "product_type"),),
+    copies=(Copy("products", "product_type", names=("name", "slug", "size_chart")),),
     example={"name": "Kurta", "size_chart": {"unit": "cm", "columns": ["Size", "Chest"], "rows": [["M", "102"]]}},
 )
 OCCASIONS = _lookup(

@@ -5,7 +5,7 @@ from bson import ObjectId
 from truestyle.catalog.lookups import CATEGORIES, Category
 from truestyle.kit import resource
 from truestyle.kit.errors import ValidationFailed
-from truestyle.kit.resource import to_slug
+from truestyle.kit.resource import shortened, to_slug
 from truestyle.store import Store
 
 DEEPEST = 8
@@ -17,8 +17,8 @@ async def create(store: Store, values: dict[str, object]) -> Category:
     async def work(tx: Store) -> Category:
         above = await _path(tx, values.get("parent_id"))
         slug = to_slug(str(values["name"]))
-        derived = f"{above[0].slug}-{slug}" if above else slug
-        fresh = {**values, "code": values.get("code") or derived[:60], "slug": values.get("slug") or derived}
+        derived = shortened(f"{above[0].slug}-{slug}", 120) if above else slug
+        fresh = {**values, "code": values.get("code") or shortened(derived, 60), "slug": values.get("slug") or derived}
         return await tx.of(Category).add(Category.model_validate(fresh))
 
     return await store.transaction(work)

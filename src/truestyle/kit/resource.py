@@ -3,6 +3,7 @@
 There are no hooks. The first rule that is not data moves its route out to ordinary code; `only` keeps the rest.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -128,6 +129,18 @@ def to_slug(text: str) -> str:
     return slugify(text, max_length=100, replacements=[("&", " and ")]) or "item"
 
 
+def to_code(text: str) -> str:
+    """As `to_slug`, short enough for a code."""
+    return shortened(to_slug(text), 60)
+
+
+def shortened(slug: str, most: int) -> str:
+    """At most `most` characters; where it must be cut, a hash keeps it apart from others that begin the same."""
+    if len(slug) <= most:
+        return slug
+    return f"{slug[: most - 9].strip('-')}-{hashlib.blake2b(slug.encode(), digest_size=4).hexdigest()}"
+
+
 def read_version(header: str | None) -> int | None:
     """The version that `If-Match` makes a change conditional on. Raises ValidationFailed."""
     if header is None or header.strip() == "*":
@@ -157,7 +170,8 @@ async def change(
         before = await repository.get(key)
         if version is not None and before.version != version:
             raise VersionConflict
-        fresh = {name: value for name, value in values.items() if getattr(before, name) != value}
+        old, new = before.dump(), before.model_copy(update=values).dump()
+        fresh = {name: new[name] for name in values if new[name] != old[name]}
         if not fresh:
             return before
         if "code" in fresh and getattr(before, "is_system", False):
