@@ -6,11 +6,14 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
 
 from truestyle.inventory.models import Movement, Stock
 from truestyle.kit import clock
 from truestyle.kit.errors import Problem
-from truestyle.kit.repository import Collection, Repository
+from truestyle.kit.repository import Collection, Repository, refused
+
+LOW = 5  # pieces: at this many a SKU counts as low, unless it is told otherwise
 
 
 class InsufficientStock(Problem):
@@ -47,24 +50,25 @@ class Stocks(Collection):
         rows = await self.collection.find({"product_id": {"$in": list(ids)}}, session=self.session).to_list()
         return [_load(row) for row in rows]
 
-    async def open(self, product_id: ObjectId, pieces: Mapping[str, int]) -> None:
-        """Rows for new SKUs. Raises DuplicateKeyError where one exists."""
+    async def open(self, opening: Sequence[tuple[str, ObjectId, int]]) -> None:
+        """Rows for new SKUs: (sku, product, pieces on hand). Raises Duplicate."""
         moment = clock.now()
-        await self.collection.insert_many(
-            [
-                {
-                    "_id": sku,
-                    "product_id": product_id,
-                    "on_hand": count,
-                    "reserved": 0,
-                    "available": count,
-                    "low_stock_at": 5,
-                    "updated_at": moment,
-                }
-                for sku, count in pieces.items()
-            ],
-            session=self.session,
-        )
+        rows = [
+            {
+                "_id": sku,
+                "product_id": product_id,
+                "on_hand": pieces,
+                "reserved": 0,
+                "available": pieces,
+                "low_stock_at": LOW,
+                "updated_at": moment,
+            }
+            for sku, product_id, pieces in opening
+        ]
+        try:
+            await self.collection.insert_many(rows, session=self.session)
+        except BulkWriteError as error:
+            raise refused(error, "sku") from error
 
     async def lock(self, skus: Sequence[str]) -> dict[str, int]:
         """Take the write locks of these rows first, so that a conflict shows at once; then what is available.

@@ -1,6 +1,6 @@
 """Moving stock, and keeping what lists say about it true."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bson import ObjectId
 
@@ -49,6 +49,20 @@ async def set_stock(store: Store, caller: Caller, product: Product, body: StockS
         return after
 
     return await store.transaction(work)
+
+
+async def open_stock(tx: Store, opening: Sequence[tuple[str, ObjectId, int]], actor: ObjectId | None) -> None:
+    """Stock rows and opening movements for new SKUs: (sku, product, pieces). Raises Duplicate."""
+    if not opening:
+        return
+    await tx.stock.open(opening)
+    await tx.movements.write(
+        [
+            Movement(sku=sku, product_id=product_id, on_hand_delta=pieces, reason=Reason.OPENING, actor_id=actor)
+            for sku, product_id, pieces in opening
+            if pieces
+        ]
+    )
 
 
 async def refresh_flags(tx: Store, product_ids: Iterable[ObjectId]) -> None:

@@ -8,13 +8,14 @@ from pymongo import IndexModel, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from truestyle.kit import clock, paging
 from truestyle.kit.documents import Document
 from truestyle.kit.errors import Duplicate, NotFound, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
 
+DUPLICATE_KEY = 11000
 Row = dict[str, Any]
 Database = AsyncDatabase[Row]
 D = TypeVar("D", bound=Document)
@@ -137,6 +138,15 @@ def duplicate_field(error: DuplicateKeyError) -> str:
     pattern = (error.details or {}).get("keyPattern") or {}
     names = [str(name) for name in pattern if name != "_id"] or ["id"]
     return names[-1].rsplit(".", 1)[-1]
+
+
+def refused(error: BulkWriteError, field: str | None = None) -> Exception:
+    """The Duplicate that a refused bulk write means, or the error itself where it means something else."""
+    first = (error.details.get("writeErrors") or [{}])[0]
+    if first.get("code") != DUPLICATE_KEY:
+        return error
+    names = [str(name) for name in first.get("keyPattern") or {}] or ["id"]
+    return Duplicate(field or names[-1].rsplit(".", 1)[-1])
 
 
 def _at(row: Row, field: str) -> Any:

@@ -9,7 +9,6 @@ from bson import ObjectId
 from truestyle.auth.permissions import Permission
 from truestyle.catalog import tree
 from truestyle.catalog.importing.models import Actor, Names
-from truestyle.catalog.importing.repository import all_rows
 from truestyle.catalog.lookups import BRANDS, OCCASIONS, PRODUCT_TYPES, Brand, Category, Lookup, Occasion, ProductType
 from truestyle.catalog.products.models import SlugRef, TypeRef
 from truestyle.kit import resource
@@ -64,9 +63,9 @@ class Shelf:
         """All rows that are there now."""
         shelf = cls()
         for document in RESOURCES:
-            for row in await all_rows(store, document):
+            for row in await store.of(document).all():
                 shelf.rows.setdefault((document, key([row.name])), row)
-        known = {row.id: row for row in await all_rows(store, Category)}
+        known = {row.id: row for row in await store.of(Category).all()}
         for row in known.values():
             shelf.rows.setdefault((Category, key(_path(row, known))), row)
         return shelf

@@ -7,14 +7,12 @@ from typing import Any
 from bson import ObjectId
 
 from truestyle.catalog.importing import plan as planning
-from truestyle.catalog.importing import repository
 from truestyle.catalog.importing.lookups import Shelf
 from truestyle.catalog.importing.models import Actor, Draft
 from truestyle.catalog.importing.plan import Ground, Plan
 from truestyle.catalog.lookups import Brand, Category, Lookup, Occasion, ProductType
 from truestyle.catalog.products.models import Product
-from truestyle.inventory.models import Movement, Reason
-from truestyle.inventory.service import sizes_in_stock
+from truestyle.inventory.service import open_stock, sizes_in_stock
 from truestyle.kit.errors import Duplicate, Unavailable, ValidationFailed
 from truestyle.store import Store
 
@@ -101,7 +99,8 @@ async def _carry_out(tx: Store, plans: Sequence[Plan], actor: Actor) -> list[Pla
     await _hold_all(tx, writing)
     changed = [(one.before, one.after) for one in writing if one.before is not None and one.after is not None]
     await tx.products.add_many([_stocked(one) for one in writing if one.before is None])
-    await _open_stock(tx, writing, actor)
+    opened = [(sku, one.product.id, pieces) for one in writing if one.product for sku, pieces in one.opening.items()]
+    await open_stock(tx, opened, actor.user_id)
     rows = await tx.stock.of_products([before.id for before, _ in changed]) if changed else []
     available = {row.sku: row.available for row in rows}
     await tx.products.change_many({before.id: _changes(before, after, available) for before, after in changed})
@@ -139,7 +138,8 @@ async def _hold_all(tx: Store, plans: Iterable[Plan]) -> None:
         for document, named in _named(one.after).items():
             ids[document] |= named - _named(one.before)[document]
     for document, some in ids.items():
-        await repository.hold(tx, document, sorted(some))
+        if len(await tx.of(document).hold(sorted(some))) != len(some):
+            raise ValidationFailed("names something that does not exist")
 
 
 def _named(product: Product | None) -> dict[type[Lookup], set[ObjectId]]:
@@ -159,20 +159,6 @@ def _stocked(plan: Plan) -> Product:
     assert product is not None  # noqa: S101 - only plans that write come here
     sizes = sizes_in_stock(product, dict(plan.opening))
     return product.model_copy(update={"in_stock": any(plan.opening.values()), "sizes_in_stock": sizes})
-
-
-async def _open_stock(tx: Store, plans: Sequence[Plan], actor: Actor) -> None:
-    opened = [(sku, one.product.id, pieces) for one in plans if one.product for sku, pieces in one.opening.items()]
-    await repository.open_stock(tx.stock, opened)
-    await tx.movements.write(
-        [
-            Movement(
-                sku=sku, product_id=product_id, on_hand_delta=pieces, reason=Reason.OPENING, actor_id=actor.user_id
-            )
-            for sku, product_id, pieces in opened
-            if pieces
-        ]
-    )
 
 
 def _changes(before: Product, after: Product, available: Mapping[str, int]) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from pymongo.errors import BulkWriteError
 
 from truestyle.catalog.products.models import Product, ProductStatus
 from truestyle.kit import clock, paging
-from truestyle.kit.errors import Duplicate
 from truestyle.kit.paging import PageQuery
-from truestyle.kit.repository import Repository, Row
+from truestyle.kit.repository import Repository, Row, refused
 
 SORT_KEYS = {"rating": "rating.average", "name": "sort_name"}
 CARD_FIELDS = (
@@ -20,7 +19,6 @@ CARD_FIELDS = (
 )
 CARD = dict.fromkeys(CARD_FIELDS, 1)
 SCORE = {"$meta": "textScore"}
-DUPLICATE_KEY = 11000
 
 
 class Products(Repository[Product]):
@@ -89,7 +87,7 @@ class Products(Repository[Product]):
             try:
                 await self.collection.insert_many([one.dump() for one in products], session=self.session)
             except BulkWriteError as error:
-                raise taken(error) from error
+                raise refused(error) from error
 
     async def change_many(self, changes: Mapping[ObjectId, Mapping[str, Any]]) -> None:
         """Set fields of several products, inside the transaction that read them. Raises Duplicate."""
@@ -102,7 +100,7 @@ class Products(Repository[Product]):
             try:
                 await self.collection.bulk_write(writes, session=self.session)
             except BulkWriteError as error:
-                raise taken(error) from error
+                raise refused(error) from error
 
     async def cards(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
         """One page of rows with the fields of a card."""
@@ -155,12 +153,3 @@ class Products(Repository[Product]):
             {"$set": {"status": ProductStatus.ARCHIVED, "updated_at": clock.now()}, "$inc": {"version": 1}},
             session=self.session,
         )
-
-
-def taken(error: BulkWriteError, field: str | None = None) -> Exception:
-    """The Duplicate that a refused bulk write means, or the error itself where it means something else."""
-    first = (error.details.get("writeErrors") or [{}])[0]
-    if first.get("code") != DUPLICATE_KEY:
-        return error
-    names = list(first.get("keyPattern") or {}) or ["id"]
-    return Duplicate(field or str(names[-1]).rsplit(".", 1)[-1])

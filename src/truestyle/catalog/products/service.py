@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
@@ -22,7 +21,7 @@ from truestyle.catalog.products.models import (
 )
 from truestyle.catalog.products.pricing import listing
 from truestyle.inventory.models import Movement, Reason
-from truestyle.inventory.service import sizes_in_stock
+from truestyle.inventory.service import open_stock, sizes_in_stock
 from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.resource import to_slug
 from truestyle.store import Store
@@ -76,25 +75,8 @@ async def add_stocked(tx: Store, product: Product, opening: dict[str, int], acto
         update={"in_stock": any(opening.values()), "sizes_in_stock": sizes_in_stock(product, opening)}
     )
     await tx.products.add(product)
-    await open_stock(tx, product.id, opening, actor)
+    await open_stock(tx, [(sku, product.id, count) for sku, count in opening.items()], actor)
     return product
-
-
-async def open_stock(tx: Store, product_id: ObjectId, opening: dict[str, int], actor: ObjectId | None) -> None:
-    """Stock rows and opening movements for new SKUs. Raises Duplicate."""
-    if not opening:
-        return
-    try:
-        await tx.stock.open(product_id, opening)
-    except DuplicateKeyError as error:
-        raise Duplicate("sku") from error
-    await tx.movements.write(
-        [
-            Movement(sku=sku, product_id=product_id, on_hand_delta=count, reason=Reason.OPENING, actor_id=actor)
-            for sku, count in opening.items()
-            if count
-        ]
-    )
 
 
 async def change(
@@ -117,7 +99,7 @@ async def change(
             values["slugs"] = list(dict.fromkeys([*before.slugs, values["slug"]]))
         after = listing(before.model_copy(update=values))
         await _drop_stock(tx, before, after)
-        await open_stock(tx, key, opening, caller.user_id)
+        await open_stock(tx, [(sku, key, count) for sku, count in opening.items()], caller.user_id)
         return await store_changes(tx, before, after)
 
     return await _retrying_slug(store, work)
