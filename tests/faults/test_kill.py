@@ -66,17 +66,17 @@ async def test_a_server_killed_in_mid_checkout_loses_and_doubles_nothing(fault_s
             await asyncio.sleep(0.002)
         process.kill()
         seen = await racing
-        assert len([one for one in seen.values() if one.status == 201]) < BUYERS, "killed too late to show anything"
-        promised |= {key: one.json()["order_id"] for key, one in seen.items() if one.status == 201}
+        assert len([got for got in seen.values() if got.status == 201]) < BUYERS, "killed too late to show anything"
+        promised |= {key: got.json()["order_id"] for key, got in seen.items() if got.status == 201}
 
         await asyncio.sleep(1.1)  # dead leases end
         process = Process(["serve"], env, tmp_path, port)
         process.wait_ready()
         again = await rush(process.url, people, first)
         process.stop()
-        assert {one.status for one in again.values()} == {201}, [one.content for one in again.values()][:3]
-        for key, one in again.items():
-            assert promised.setdefault(key, one.json()["order_id"]) == one.json()["order_id"]
+        assert {got.status for got in again.values()} == {201}, [got.content for got in again.values()][:3]
+        for key, got in again.items():
+            assert promised.setdefault(key, got.json()["order_id"]) == got.json()["order_id"]
 
     assert len(promised) == BUYERS * ROUNDS == len(set(promised.values()))
     ids = [ObjectId(one) for one in promised.values()]
