@@ -41,7 +41,7 @@ class Day:
     def say(self, what: str, told: str) -> None:
         """Print a step."""
         self.step += 1
-        console.print(f"[bold cyan]{self.step:>2}[/] {what:<34} {told}", highlight=False)
+        console.print(f"[bold cyan]{self.step:>2}[/] {what:<38} {told}", highlight=False, soft_wrap=True)
 
     def call(self, method: str, path: str, expected: int = 200, **request: Any) -> Any:
         """Send a request; its JSON. Raises CommandFailedError for any other status than expected."""
@@ -121,9 +121,9 @@ def _sign_up(day: Day) -> dict[str, str]:
 def _browse(day: Day) -> dict[str, str]:
     first = day.call("GET", "/products", params={"page_size": 5})
     day.say("She browses", f"{first['total']} products")
-    found = day.call("GET", "/products", params={"q": "kurta", "in_stock": "true", "sort": "price", "page_size": 3})
+    found = day.call("GET", "/products", params={"q": "kurta", "in_stock": "true", "price_max": "2000", "page_size": 3})
     names = ", ".join(f"{one['name']} ₹{one['price']}" for one in found["items"])
-    day.say("She looks for kurtas, cheapest first", names)
+    day.say("She looks for kurtas under ₹2,000", names)
     product = day.call("GET", f"/products/{found['items'][0]['id']}")
     variant = next(one for one in product["variants"] if one["available"] >= 3)  # noqa: PLR2004
     told = f"{variant['sku']}: {variant['available']} there, ₹{variant['price']} (MRP {variant['mrp']})"
