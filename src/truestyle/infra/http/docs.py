@@ -28,6 +28,7 @@ TAG_FILTER = """
     bar.innerHTML = '<label for="tag">Show</label><select id="tag"><option value="">All sections</option></select>'
       + '<output></output>';
     document.body.prepend(bar);
+    const asked = decodeURIComponent((location.hash.match(/^#tag=(.+)/) || [])[1] || '');
     const select = bar.querySelector('select'), count = bar.querySelector('output');
     const show = () => {
       const sections = document.querySelectorAll('.opblock-tag-section');
@@ -45,7 +46,6 @@ TAG_FILTER = """
       const tags = [...document.querySelectorAll('.opblock-tag')].map(element => element.dataset.tag);
       if (!tags.length) return setTimeout(fill, 100);
       tags.forEach(tag => select.add(new Option(tag, tag)));
-      const asked = decodeURIComponent((location.hash.match(/^#tag=(.+)/) || [])[1] || '');
       if (tags.includes(asked)) select.value = asked;
       show();
     };

@@ -49,24 +49,46 @@ def _document(app: FastAPI, prefix: str) -> dict[str, Any]:
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
-    answers = operation["responses"]
     operation.pop("x-any-query", None)
-    wanted = ["422", "503"]
-    if operation.get("security"):
-        wanted += ["401"]
-        if any(scopes for need in operation["security"] for scopes in need.values()):
-            wanted += ["403"]
-    if "{" in path:
-        wanted += ["404"]
-    if "requestBody" in operation:
-        wanted += ["413", "415"]
-    for status in wanted:
-        name = "ValidationProblemBody" if status == "422" else "ProblemBody"
-        content = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    # A route's docstring is one line and says what the route is for: that is its summary.
+    words, _, rest = operation.get("description", "").partition("\n")
+    if words:
+        operation["summary"] = words.rstrip(".")
+        if rest.strip():
+            operation["description"] = rest.strip()
+        else:
+            del operation["description"]
+    answers = operation["responses"]
+    for status in _shared(path, operation):
         own = answers.get(status, {}).get("description", "")
-        words = SHARED[status] if not own or own == "Validation Error" else own
-        answers[status] = {"description": words, "content": content}
+        if own == "Validation Error":
+            own = ""
+        if own and status != "422":
+            continue
+        codes = " · ".join(filter(None, [SHARED[status], own]))
+        answers[status] = {"description": codes, "content": _content(status, own)}
     for status, answer in answers.items():
         if status >= "400" and "application/json" in answer.get("content", {}):
             answer["content"] = {"application/problem+json": answer["content"].pop("application/json")}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _shared(path: str, operation: dict[str, Any]) -> list[str]:
+    """The statuses that a route can answer for what it is, not for what it does."""
+    found = ["422", "503"]
+    if operation.get("security"):
+        found.append("401")
+        if any(scopes for need in operation["security"] for scopes in need.values()):
+            found.append("403")
+    if "{" in path:
+        found.append("404")
+    if "requestBody" in operation:
+        found += ["413", "415"]
+    return found
+
+
+def _content(status: str, own: str) -> dict[str, Any]:
+    """A malformed request lists its errors; another 422 of the route's own is a plain problem."""
+    plain, listing = ({"$ref": f"#/components/schemas/{name}"} for name in ("ProblemBody", "ValidationProblemBody"))
+    schema = plain if status != "422" else {"anyOf": [listing, plain]} if own else listing
+    return {"application/problem+json": {"schema": schema}}
