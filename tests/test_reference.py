@@ -47,6 +47,7 @@ def test_production_takes_good_settings() -> None:
         ({"jwt_refresh_token_secret": GOOD["jwt_access_token_secret"]}, "must all differ"),
         ({"token_hash_pepper": ""}, "TOKEN_HASH_PEPPER"),
         ({"refresh_cookie_secure": "false"}, "REFRESH_COOKIE_SECURE"),
+        ({"refresh_cookie_path": "/api"}, "REFRESH_COOKIE_PATH"),
         ({"cors_origins": "*"}, "CORS_ORIGINS"),
         ({"mongo_uri": None}, "MONGO_URI"),
     ],
@@ -55,6 +56,11 @@ def test_production_refuses_by_name_and_never_shows_the_value(change: dict[str, 
     with pytest.raises(SettingsRefusedError, match=named) as refused:
         Settings.load(environ={}, **{**GOOD, **change}).require_safe()
     assert not any(value and value in str(refused.value) for value in change.values() if value not in {"false", "*"})
+
+
+def test_in_production_the_refresh_cookie_is_bound_to_its_host() -> None:
+    assert Settings.load(environ={}, **GOOD).refresh_cookie == "__Host-ts_rt"
+    assert Settings.load(environ={}).refresh_cookie == "ts_rt"
 
 
 def test_a_value_that_cannot_be_read_is_refused_by_name() -> None:

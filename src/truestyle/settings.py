@@ -146,6 +146,12 @@ class Settings:
             raise SettingsRefusedError("\n".join(lines)) from error
 
     @property
+    def refresh_cookie(self) -> str:
+        """The cookie's name: in production with the prefix that binds it to this host, HTTPS and path `/`."""
+        name = self.auth.refresh_cookie_name.removeprefix("__Host-")
+        return f"__Host-{name}" if self.production else self.auth.refresh_cookie_name
+
+    @property
     def production(self) -> bool:
         """Whether unsafe settings must be refused."""
         return self.shop.environment == "production"
@@ -174,6 +180,8 @@ class Settings:
             found.append("MONGO_URI must name a MongoDB replica set.")
         if self.production and not auth.refresh_cookie_secure:
             found.append("REFRESH_COOKIE_SECURE must be true in production.")
+        if self.production and auth.refresh_cookie_path != "/":
+            found.append("REFRESH_COOKIE_PATH must be `/` in production.")
         if self.production and "*" in auth.cors_origins:
             found.append("CORS_ORIGINS must name the origins: `*` cannot go together with cookies.")
         return found

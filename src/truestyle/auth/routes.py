@@ -83,7 +83,7 @@ async def refresh_token(request: Request, response: Response, shop: ShopDep) -> 
     from_body = await _refresh_in_body(request)
     if from_body is None:
         _require_same_site(request, shop)
-    token = from_body or request.cookies.get(shop.settings.auth.refresh_cookie_name)
+    token = from_body or request.cookies.get(shop.settings.refresh_cookie)
     if token is None:
         raise TokenInvalid
     issued = await service.refresh(shop.store, shop.keys, token)
@@ -103,7 +103,7 @@ async def logout(
     await service.logout(shop.store, shop.keys, caller, everywhere=everywhere)
     auth = shop.settings.auth
     response.delete_cookie(
-        auth.refresh_cookie_name,
+        shop.settings.refresh_cookie,
         path=auth.refresh_cookie_path,
         secure=auth.refresh_cookie_secure,
         httponly=True,
@@ -179,7 +179,7 @@ def _signed_in(issued: Issued, request: Request, response: Response, shop: Shop,
     mobile = request.headers.get("x-client", "").lower() == "mobile"
     if not in_body:
         response.set_cookie(
-            auth.refresh_cookie_name,
+            shop.settings.refresh_cookie,
             issued.refresh,
             max_age=auth.refresh_cookie_max_age_days * 86_400,
             path=auth.refresh_cookie_path,

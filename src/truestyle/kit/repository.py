@@ -71,6 +71,8 @@ class Repository(Collection, Generic[D]):
         wire, order = paging.direction(query.sort)
         field = (sort_keys or {}).get(wire, "_id" if wire == "created_at" else wire)
         bound = paging.fingerprint(query.sort, where)
+        if projection and field.partition(".")[0] not in projection:
+            projection = {**projection, field: 1}  # the cursor is made of it
         total, part, skip = None, where, 0
         if query.cursor is not None:
             part = {"$and": [where, paging.after(field, order, *paging.decode(query.cursor, bound))]}

@@ -109,24 +109,31 @@ class Products(Repository[Product]):
         return await self.find_rows(where, query, SORT_KEYS, CARD)
 
     async def _relevant(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
-        """By text score, which no index is ordered by: the cursor counts rows instead."""
+        """By text score, which is a product's own: whatever is added, a cursor goes on where it stood."""
         bound = paging.fingerprint(query.sort, where)
-        skip, total = 0, None
+        after, skip, total = list[Row](), 0, None
         if query.cursor is None:
             total = await self.count(where)
             skip = ((query.page or 1) - 1) * query.size
         else:
-            at, _ = paging.decode(query.cursor, bound)
-            skip = at if isinstance(at, int) and 0 <= at <= paging.MAX_PAGE * paging.MAX_SIZE else 0
-        rows = await self.collection.find(
-            where,
-            {**CARD, "score": SCORE},
-            sort=[("score", SCORE), ("_id", DESCENDING)],
-            skip=skip,
-            limit=query.size + 1,
-        ).to_list()
-        following = paging.encode(bound, skip + query.size, None) if len(rows) > query.size else None
-        return rows[: query.size], total, following
+            after = [{"$match": paging.after("score", -1, *paging.decode(query.cursor, bound))}]
+        found = await self.collection.aggregate(
+            [
+                {"$match": where},
+                {"$project": {**CARD, "score": SCORE}},
+                *after,
+                {"$sort": {"score": -1, "_id": -1}},
+                {"$skip": skip},
+                {"$limit": query.size + 1},
+            ],
+            session=self.session,
+        )
+        rows = await found.to_list()
+        following = None
+        if len(rows) > query.size:
+            rows = rows[: query.size]
+            following = paging.encode(bound, rows[-1]["score"], rows[-1]["_id"])
+        return rows, total, following
 
     async def set_stock_flags(self, flags: Mapping[ObjectId, tuple[bool, Sequence[str]]]) -> None:
         """(in_stock, sizes in stock) of products whose SKUs ran out or came back."""

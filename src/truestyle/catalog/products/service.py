@@ -276,7 +276,7 @@ async def _retrying_slug(store: Store, work: Any) -> Product:
 def visible(caller: Caller | None) -> dict[str, Any]:
     """The filter for products that the caller may see: shoppers the active ones, a vendor also its own."""
     if caller is not None and caller.may(Permission.PRODUCTS_ANY):
-        return {}
+        return {"status": {"$in": list(ProductStatus)}}  # all, said so that the indexes of the list serve
     if caller is not None and caller.may(Permission.PRODUCTS_WRITE):
         return {"$or": [{"status": ProductStatus.ACTIVE}, {"vendor_id": caller.user_id}]}
     return {"status": ProductStatus.ACTIVE}
