@@ -1,5 +1,6 @@
 """Every error as `application/problem+json`, from one place."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -93,9 +94,22 @@ async def _http(request: Request, error: Exception) -> Response:
     if problem is None and failed.status_code == 400:  # noqa: PLR2004 - an unreadable body is a malformed request
         problem = ValidationFailed("cannot be read")
     if problem is None:
-        problem = Problem(title(failed.status_code), headers=failed.headers)
+        headers = dict(failed.headers or {})
+        if failed.status_code == 405:  # noqa: PLR2004
+            headers["Allow"] = ", ".join(sorted(_methods(request.app, request.scope["path"])))
+        problem = Problem(title(failed.status_code), headers=headers)
         problem.status, problem.code = failed.status_code, CODES.get(failed.status_code, "error")  # type: ignore[misc]
     return _answer(request, problem)
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """Every method that some route answers at this path (Starlette only names those of the first that fits)."""
+    found: set[str] = set()
+    for template, operations in app.openapi()["paths"].items():
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path):
+            found |= {method.upper() for method in operations}
+    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _mongo(request: Request, error: Exception) -> Response:
