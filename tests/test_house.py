@@ -101,7 +101,7 @@ def test_features_meet_through_services_not_repositories(path: Path) -> None:
         and not one.startswith((mine, "truestyle.kit."))
         and one.rsplit(".", 1)[-1] not in errors
     }
-    known = {"truestyle.auth.repository.SUBJECT", "truestyle.auth.repository.seed_vocabulary"}
+    known = {"truestyle.auth.repository.SUBJECT"}
     assert foreign - known == set()
 
 

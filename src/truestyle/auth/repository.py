@@ -1,6 +1,6 @@
 """Sessions, ended tokens and RBAC in MongoDB."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -102,12 +102,34 @@ class Roles(Repository[RoleRow]):
     document, name = RoleRow, "roles"
     indexes = (IndexModel("code", unique=True),)
 
+    async def seed(self) -> None:
+        """Add the built-in roles that are missing."""
+        moment = clock.now()
+        stamp = {"is_system": True, "created_at": moment, "updated_at": moment, "version": 1}
+        await self.collection.bulk_write(
+            [UpdateOne({"code": r}, {"$setOnInsert": {"name": r.capitalize(), **stamp}}, upsert=True) for r in Role]
+        )
+
 
 class Permissions(Repository[PermissionRow]):
     """Permissions as data."""
 
     document, name = PermissionRow, "permissions"
     indexes = (IndexModel("code", unique=True),)
+
+    async def missing(self) -> list[str]:
+        """The codes that this release knows and the store does not."""
+        known = {row["code"] async for row in self.collection.find({}, {"code": 1})}
+        return [str(one) for one in Permission if one not in known]
+
+    async def seed(self, fresh: Sequence[str]) -> None:
+        """Add these codes to the vocabulary."""
+        moment = clock.now()
+        stamp = {"is_system": True, "created_at": moment, "updated_at": moment, "version": 1}
+        parts = {code: dict(zip(("resource", "action"), code.split(":"), strict=True)) for code in fresh}
+        writes = [UpdateOne({"code": code}, {"$setOnInsert": {**parts[code], **stamp}}, upsert=True) for code in fresh]
+        if writes:
+            await self.collection.bulk_write(writes)
 
 
 class RolePermissions(Repository[Grant]):
@@ -120,36 +142,20 @@ class RolePermissions(Repository[Grant]):
         """The permissions of a role."""
         return [row["permission"] async for row in self.collection.find({"role": role}, {"permission": 1})]
 
-    async def seed(self) -> int:
-        """Add the built-in grants of roles that hold nothing yet, and all to admin; how many were new."""
-        held = set(await self.collection.distinct("role"))
-        wanted = {role: permissions for role, permissions in GRANTS.items() if role is Role.ADMIN or role not in held}
-        return await self._insert([{"role": role, "permission": one} for role, all_ in wanted.items() for one in all_])
+    async def seed(self, fresh: Sequence[str]) -> int:
+        """Give each new permission to the built-in roles that are meant to have it; how many grants were new.
 
-    async def _insert(self, rows: list[dict[str, Any]]) -> int:
+        What an owner took from a role stays taken: only permissions that this release brings are granted.
+        """
         moment = clock.now()
         stamp = {"created_at": moment, "updated_at": moment, "version": 1}
-        writes = [UpdateOne(row, {"$setOnInsert": stamp}, upsert=True) for row in rows]
-        return (await self.collection.bulk_write(writes)).upserted_count if writes else 0
-
-
-async def seed_vocabulary(roles: Roles, permissions: Permissions) -> None:
-    """The rows of the built-in roles and of every permission."""
-    moment = clock.now()
-    stamp = {"is_system": True, "created_at": moment, "updated_at": moment, "version": 1}
-    await roles.collection.bulk_write(
-        [UpdateOne({"code": r}, {"$setOnInsert": {"name": r.capitalize(), **stamp}}, upsert=True) for r in Role]
-    )
-    await permissions.collection.bulk_write(
-        [
-            UpdateOne(
-                {"code": p},
-                {"$setOnInsert": {"resource": p.split(":")[0], "action": p.split(":")[1], **stamp}},
-                upsert=True,
-            )
-            for p in Permission
+        writes = [
+            UpdateOne({"role": role, "permission": one}, {"$setOnInsert": stamp}, upsert=True)
+            for role, held in GRANTS.items()
+            for one in fresh
+            if one in held
         ]
-    )
+        return (await self.collection.bulk_write(writes)).upserted_count if writes else 0
 
 
 class Versions(Collection):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from truestyle.auth import service as auth
 from truestyle.auth.permissions import Role
-from truestyle.auth.repository import SUBJECT, seed_vocabulary
+from truestyle.auth.repository import SUBJECT
 from truestyle.kit.errors import Duplicate
 from truestyle.kit.types import canonical_email
 from truestyle.seed.lookups import seed_lookups
@@ -20,8 +20,11 @@ DEMO_STAFF, DEMO_VENDOR = "staff@truestyle.example", "vendor@truestyle.example"
 async def essentials(shop: "Shop") -> None:
     """Roles, permissions, lookups, and the admin that the settings name."""
     store = shop.store
-    await seed_vocabulary(store.roles, store.permissions)
-    if await store.role_permissions.seed():
+    await store.roles.seed()
+    fresh = await store.permissions.missing()
+    granted = await store.role_permissions.seed(fresh)  # first, so that a crash in between is made good next time
+    await store.permissions.seed(fresh)
+    if granted:
         shop.push.saw(SUBJECT, await store.versions.bump(SUBJECT))
     await seed_lookups(store)
     auth_settings = shop.settings.auth
