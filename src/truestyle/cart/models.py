@@ -8,7 +8,7 @@ from bson import ObjectId
 from pydantic import Field
 
 from truestyle.catalog.products.models import CURRENCY
-from truestyle.kit.documents import Answer, Body, Document, example
+from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import Paise
 from truestyle.kit.types import Id, ShortLine, Sku, Timestamp
 
@@ -116,7 +116,7 @@ class CartAdd(Body):
 class CartChange(Body):
     """The new quantity of a line; 0 removes it."""
 
-    quantity: Annotated[int, Field(strict=True, ge=0, le=1000)]
+    quantity: Annotated[int, Field(strict=True, ge=0, le=1000)] = optional()
 
     model_config = example({"quantity": 2})
 

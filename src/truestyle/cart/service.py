@@ -218,8 +218,8 @@ def _too_many(most: int) -> ValidationFailed:
     return ValidationFailed(f"at most {most} pieces of one SKU", ("body", "quantity"), "less_than_equal")
 
 
-async def set_quantity(store: Store, owner: Owner, item_id: ObjectId, quantity: int) -> None:
-    """Change a line, 0 removes it. Raises NotFound, InsufficientStock, ValidationFailed."""
+async def set_quantity(store: Store, owner: Owner, item_id: ObjectId, quantity: int | None) -> None:
+    """Change a line: 0 removes it, None leaves it. Raises NotFound, InsufficientStock, ValidationFailed."""
     if quantity == 0:
         await drop(store, owner, item_id)
         return
@@ -227,6 +227,8 @@ async def set_quantity(store: Store, owner: Owner, item_id: ObjectId, quantity: 
     item = next((one for one in cart.items if one.id == item_id), None)
     if item is None:
         raise NotFound
+    if quantity is None:
+        return
     product = await store.products.first({"_id": item.product_id, "status": ProductStatus.ACTIVE})
     variant = product.variant(item.sku) if product else None
     if product is None or variant is None:
@@ -275,13 +277,18 @@ async def sync(store: Store, owner: Owner, items: Iterable[SyncItem]) -> list[st
 
 
 async def merge(store: Store, user_id: ObjectId, token: str | None) -> None:
-    """On signing in: move what the guest had into the user's cart. The guest's cart is taken away first."""
+    """On signing in: move what the guest had into the user's cart, all or nothing."""
     if token is None or TOKEN.fullmatch(token) is None:
         return
-    guest = await store.carts.first(Owner(token=token).where)
-    if guest is None or not await store.carts.remove(guest.id, where={"version": guest.version}):
-        return
-    await sync(store, Owner(user_id), [SyncItem(sku=item.sku, quantity=item.quantity) for item in guest.items])
+    owner = Owner(token=token)
+
+    async def work(tx: Store) -> None:
+        guest = await tx.carts.first(owner.where)
+        if guest is not None and await tx.carts.remove(guest.id):
+            kept = [SyncItem(sku=item.sku, quantity=item.quantity) for item in guest.items]
+            await sync(tx, Owner(user_id), kept)
+
+    await store.transaction(work)
 
 
 def line(cart: CartAnswer, item_id: ObjectId) -> CartItemAnswer:
