@@ -28,20 +28,26 @@ bearer = OAuth2PasswordBearer(
 OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{}]}  # appended to the scheme in OpenAPI
 
 
-def _shop(request: Request) -> Shop:
+def shop_of(request: Request) -> Shop:
+    """The running store."""
     shop: Shop = request.app.state.shop
     return shop
 
 
-def _store(request: Request) -> Store:
-    return _shop(request).store
+# Dependencies are `async def` even where they wait for nothing: FastAPI runs the others in threads.
+async def _shop(request: Request) -> Shop:
+    return shop_of(request)
+
+
+async def _store(request: Request) -> Store:
+    return shop_of(request).store
 
 
 async def _caller(request: Request, scopes: SecurityScopes, _: Annotated[str | None, Depends(bearer)]) -> Caller:
     raw = _raw_token(request)
     if raw is None:
         raise TokenInvalid
-    caller = await _shop(request).keys.gate.caller(raw)
+    caller = await shop_of(request).keys.gate.caller(raw)
     request.scope["state"]["caller"] = str(caller.user_id)
     if not all(caller.may(scope) for scope in scopes.scopes):
         raise Forbidden
@@ -52,7 +58,7 @@ async def _maybe_caller(request: Request, _: Annotated[str | None, Depends(beare
     raw = _raw_token(request)
     if raw is None:
         return None
-    caller = await _shop(request).keys.gate.caller(raw)
+    caller = await shop_of(request).keys.gate.caller(raw)
     request.scope["state"]["caller"] = str(caller.user_id)
     return caller
 
@@ -79,7 +85,7 @@ async def _owner(
     token = x_cart_token or request.cookies.get(CART_COOKIE)
     if token is None or TOKEN.fullmatch(token) is None:
         token = new_token()
-    settings = _shop(request).settings
+    settings = shop_of(request).settings
     response.headers["x-cart-token"] = token
     response.set_cookie(
         CART_COOKIE,
@@ -97,7 +103,7 @@ def cart_token(request: Request) -> str | None:
     return request.headers.get("x-cart-token") or request.cookies.get(CART_COOKIE)
 
 
-def device(request: Request) -> Device:
+async def device(request: Request) -> Device:
     """Where a request comes from."""
     return Device((request.scope.get("client") or (None,))[0], request.headers.get("user-agent"))
 
@@ -113,13 +119,14 @@ async def _repeat(
     return Repeat(idempotency_key, request.scope["path"].encode() + b"\0" + await request.body())
 
 
-def _if_match(if_match: Annotated[str | None, Header(max_length=20)] = None) -> int | None:
+async def _if_match(if_match: Annotated[str | None, Header(max_length=20)] = None) -> int | None:
     return read_version(if_match)
 
 
-def public_read(response: Response) -> None:
+async def public_read(response: Response) -> None:
     """Marks an answer that everybody may keep, if they ask again whether it still holds."""
     response.headers["cache-control"] = "public, no-cache"
+    response.headers["vary"] = "Authorization"
 
 
 ShopDep = Annotated[Shop, Depends(_shop)]

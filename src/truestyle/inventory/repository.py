@@ -75,8 +75,9 @@ class Stocks(Collection):
 
         In sorted order, as everybody does. Only inside a transaction.
         """
+        moment = clock.now()
         await self.collection.bulk_write(
-            [UpdateOne({"_id": sku}, {"$set": {"locked_at": clock.now()}}) for sku in sorted(skus)],
+            [UpdateOne({"_id": sku}, {"$set": {"locked_at": moment}}) for sku in sorted(skus)],
             session=self.session,
         )
         return await self.available(skus)

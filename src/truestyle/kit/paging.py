@@ -70,7 +70,7 @@ class Found(Generic[Item]):
 def paging(*sorts: str) -> Any:
     """The page, page_size, cursor and sort parameters of a list. The first of `sorts` is the default."""
 
-    def page_query(
+    async def page_query(
         page: Annotated[int | None, Query(ge=1, le=MAX_PAGE, description="1–50; not together with `cursor`.")] = None,
         page_size: Annotated[int, Query(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE,
         cursor: Annotated[str | None, Query(max_length=600, description="`next_cursor` of the page before.")] = None,

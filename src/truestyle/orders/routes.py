@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Response
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.deps import OPTIONAL_SIGN_IN, CartOwner, Db, RepeatDep, ShopDep, SignedInCaller, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import gathered, router
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit.errors import NotFound, responses
 from truestyle.kit.idempotency import IdempotencyInProgress, IdempotencyKeyReused
@@ -77,7 +77,7 @@ async def _place(body: OrderPlace, shop: ShopDep, owner: CartOwner, repeat: Repe
 
 @routes.get("")
 async def list_orders(
-    store: Db, caller: SignedInCaller, filters: Annotated[Filters, Depends()], query: Paged
+    store: Db, caller: SignedInCaller, filters: Annotated[Filters, gathered(Filters)], query: Paged
 ) -> Page[OrderAnswer]:
     """One's own orders; with `orders:read`, everybody's."""
     return (await listing.find(store, caller, filters, query)).page()

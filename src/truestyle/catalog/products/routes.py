@@ -11,7 +11,7 @@ from truestyle.catalog.products import reading, service
 from truestyle.catalog.products.models import ProductAnswer, ProductCard, ProductChange, ProductCreate
 from truestyle.catalog.products.reading import Filters
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, Version, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import gathered, router
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Stock, StockSet
 from truestyle.inventory.repository import InsufficientStock
@@ -26,7 +26,7 @@ SORTS = ("-created_at", "relevance", "price", "-price", "-rating", "-popularity"
 Query = Annotated[PageQuery, paging(*SORTS)]
 
 
-def _relevance_first(request: Request, query: Query) -> PageQuery:
+async def _relevance_first(request: Request, query: Query) -> PageQuery:
     """With words to search for, the best matches come first unless another order is asked for."""
     if request.query_params.get("q") and "sort" not in request.query_params:
         return PageQuery("relevance", query.page, query.size, query.cursor)
@@ -45,7 +45,7 @@ async def create_product(body: ProductCreate, response: Response, store: Db, cal
 async def list_products(
     store: Db,
     caller: MaybeCaller,
-    filters: Annotated[Filters, Depends()],
+    filters: Annotated[Filters, gathered(Filters)],
     query: Annotated[PageQuery, Depends(_relevance_first)],
 ) -> Page[ProductCard]:
     """Cards of products, filtered, sorted, or found by words."""
