@@ -56,6 +56,7 @@ async def app(settings: Settings, anyio_backend: str) -> AsyncIterator[FastAPI]:
     """The app with its lifespan entered. Its outbox worker is off: tests drain it when they want."""
     app = create_app(settings, work=False)
     async with app.router.lifespan_context(app):
+        await empty(app.state.shop.store)  # each test begins with the rows of the system alone
         yield app
 
 
@@ -69,7 +70,7 @@ async def shop(app: FastAPI) -> AsyncIterator[Shop]:
 
 
 async def empty(store: Store) -> None:
-    lookups = {one.name for one in store.lookups.collections()}
+    lookups = {one.name for one in store.declared.collections()}
     for one in store.collections():
         if one.name not in SEEDED:
             await one.collection.delete_many({"is_system": {"$ne": True}} if one.name in lookups else {})

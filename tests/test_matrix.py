@@ -16,6 +16,10 @@ LOOKUPS = (
     *("brands", "product_types", "occasions", "categories", "user_status", "review_status", "order_status"),
     *("return_status", "exchange_status", "payment_types", "payment_status", "coupons_status"),
 )
+CONTENT = (
+    *("hero_images", "cards_1", "cards_2", "how_it_works", "testimonials", "about", "policies", "faq", "terms"),
+    "store_details",
+)
 # Who gets past the guard. Whose rows they then see is the business of the tests of each feature.
 MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("root", "health", "live", "ready"), ANYONE),
@@ -30,6 +34,9 @@ MAY: dict[str, tuple[str, ...]] = {
     **{f"{verb}_{name}": ANYONE for name in LOOKUPS for verb in ("list", "get")},
     **{f"{verb}_{name}": STAFF for name in LOOKUPS for verb in ("change", "patch", "remove")},
     **{f"create_{name}": STAFF for name in LOOKUPS if name != "categories"},
+    **{f"{verb}_{name}": ANYONE for name in CONTENT for verb in ("list", "get")},
+    **{f"{verb}_{name}": STAFF for name in CONTENT for verb in ("create", "change", "patch", "remove", "reorder")},
+    **{f"reorder_{name}": STAFF for name in LOOKUPS},
     "create_category": STAFF,
     "change_category": STAFF,
     "patch_category": STAFF,

@@ -9,17 +9,22 @@ from truestyle.catalog import categories
 from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products import routes as products
-from truestyle.deps import Db, PublicRead, allowed
+from truestyle.cms.content import CONTENT
+from truestyle.deps import Db, MaybeCaller, PublicRead, allowed
 from truestyle.files import routes as files
 from truestyle.infra.http.route import router
 from truestyle.jobs import routes as jobs
-from truestyle.kit import resource
+from truestyle.kit import resource_routes
 from truestyle.orders import routes as orders
 from truestyle.users import routes as users
 
 lookups = router(tag="Lookups")
-for _resource in RESOURCES:
-    resource.add_routes(lookups, _resource, db=Db, allowed=allowed, public_read=PublicRead)
+content = router(tag="Content")
+for _router, _resources in ((lookups, RESOURCES), (content, CONTENT)):
+    for _resource in _resources:
+        resource_routes.add_routes(
+            _router, _resource, db=Db, allowed=allowed, viewer=MaybeCaller, public_read=PublicRead
+        )
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.routes,
@@ -29,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     products.routes,
     lookups,
     categories.routes,
+    content,
     files.routes,
     cart.routes,
     orders.checkout,
@@ -41,6 +47,7 @@ TAGS = [
     {"name": "Addresses", "description": "Address book and PIN codes."},
     {"name": "Products", "description": "The catalogue and its stock."},
     {"name": "Lookups", "description": "Brands, categories and other small tables."},
+    {"name": "Content", "description": "What the shop's pages say; scheduled rows show only in their time."},
     {"name": "Files", "description": "Pictures."},
     {"name": "Cart", "description": "Signed in, or as a guest with `X-Cart-Token`."},
     {"name": "Checkout", "description": "From cart to order."},

@@ -14,8 +14,9 @@ from pymongo.write_concern import WriteConcern
 
 from truestyle.auth.repository import Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
 from truestyle.cart.repository import Carts, Wishlists
-from truestyle.catalog.lookups import Lookups
+from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products.repository import Products
+from truestyle.cms.content import CONTENT
 from truestyle.files.repository import Files
 from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Outbox
@@ -25,7 +26,7 @@ from truestyle.kit.documents import Document
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.idempotency import Claims
 from truestyle.kit.repository import Collection, Database
-from truestyle.kit.resource import Declared
+from truestyle.kit.resource import Declared, DeclaredTables
 from truestyle.orders.repository import Counters, Orders
 from truestyle.payments.repository import Payments
 from truestyle.settings import ShopSettings
@@ -33,6 +34,7 @@ from truestyle.users.repository import Addresses, Users
 
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
+DECLARED = {resource.document: resource.repository() for resource in (*RESOURCES, *CONTENT)}
 DEADLINE = 5.0  # seconds a transaction may be retried for
 log = structlog.get_logger("store")
 
@@ -52,7 +54,7 @@ class Store:
         self.permissions = Permissions(db, session)
         self.role_permissions = RolePermissions(db, session)
         self.versions = Versions(db, session)
-        self.lookups = Lookups(db, session)
+        self.declared = DeclaredTables(db, session, DECLARED)
         self.products = Products(db, session)
         self.stock = Stocks(db, session)
         self.movements = Movements(db, session)
@@ -68,12 +70,12 @@ class Store:
 
     def of(self, document: type[D]) -> Declared[D]:
         """The repository of a declared resource."""
-        return self.lookups.of(document)
+        return self.declared.of(document)
 
     def collections(self) -> list[Collection]:
         """Every collection, for indexes and checks."""
         own = [one for one in vars(self).values() if isinstance(one, Collection)]
-        return own + self.lookups.collections()
+        return own + self.declared.collections()
 
     async def transaction(self, work: Callable[["Store"], Awaitable[Result]], *, deadline: float = DEADLINE) -> Result:
         """Run `work(tx)` in a transaction and commit; inside one already, just run it.

@@ -13,6 +13,7 @@ async def test_seeding_again_changes_nothing(shop: Shop) -> None:
     async def everything() -> dict[str, Any]:
         return {one.name: await one.collection.find({}).sort("_id", 1).to_list() for one in shop.store.collections()}
 
+    await shop.prepare()
     before = await everything()
     await shop.prepare()
     assert await everything() == before

@@ -9,6 +9,7 @@ class Permission(StrEnum):
     BRANDS_WRITE = "brands:write"
     CATEGORIES_WRITE = "categories:write"
     LOOKUPS_WRITE = "lookups:write"
+    CMS_WRITE = "cms:write"
     PRODUCTS_WRITE = "products:write"
     PRODUCTS_ANY = "products:any"  # beside products:write: not only one's own
     STOCK_WRITE = "stock:write"
@@ -37,6 +38,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.BRANDS_WRITE,
         Permission.CATEGORIES_WRITE,
         Permission.LOOKUPS_WRITE,
+        Permission.CMS_WRITE,
         Permission.PRODUCTS_WRITE,
         Permission.PRODUCTS_ANY,
         Permission.STOCK_WRITE,

@@ -3,12 +3,10 @@
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from truestyle.auth.permissions import Permission
 from truestyle.kit.documents import Answer, Document
-from truestyle.kit.repository import Collection, Database
-from truestyle.kit.resource import ACTS, Copy, Declared, Resource, to_code, to_slug
+from truestyle.kit.resource import ACTS, Copy, Resource, to_code, to_slug
 from truestyle.kit.types import Code, Flag, Id, Int, Line, ShortLine, Slug, Text
 
 D = TypeVar("D", bound=Document)
@@ -145,19 +143,3 @@ RESOURCES: tuple[Resource[Any], ...] = (
     _lookup(PaymentStatusRow, "/payment-status", example={"name": "Disputed"}),
     _lookup(CouponStatusRow, "/coupons-status", example={"name": "Archived"}),
 )
-_REPOSITORIES = {resource.document: resource.repository() for resource in RESOURCES}
-
-
-class Lookups:
-    """The repositories of all declared lookups, made when asked for."""
-
-    def __init__(self, db: Database, session: AsyncClientSession | None = None) -> None:
-        self._db, self._session = db, session
-
-    def of(self, document: type[D]) -> Declared[D]:
-        """The repository of a lookup."""
-        return _REPOSITORIES[document](self._db, self._session)
-
-    def collections(self) -> list[Collection]:
-        """All of them."""
-        return [made(self._db, self._session) for made in _REPOSITORIES.values()]

@@ -54,10 +54,17 @@ class Repository(Collection, Generic[D]):
         return None if row is None else self.document.load(row)
 
     async def find(
-        self, where: Mapping[str, Any], query: PageQuery, sort_keys: Mapping[str, str] | None = None
+        self,
+        where: Mapping[str, Any],
+        query: PageQuery,
+        sort_keys: Mapping[str, str] | None = None,
+        also: Mapping[str, Any] | None = None,
     ) -> Found[D]:
-        """One page of the matches. `sort_keys` maps wire names to stored ones where they differ."""
-        rows, total, cursor = await self.find_rows(where, query, sort_keys)
+        """One page of the matches. `sort_keys` maps wire names to stored ones where they differ.
+
+        `also` narrows further by what moves with time (say a schedule), so a cursor is not bound to it.
+        """
+        rows, total, cursor = await self.find_rows(where, query, sort_keys, also=also)
         return Found([self.document.load(row) for row in rows], query, total, cursor)
 
     async def find_rows(
@@ -66,6 +73,7 @@ class Repository(Collection, Generic[D]):
         query: PageQuery,
         sort_keys: Mapping[str, str] | None = None,
         projection: Mapping[str, Any] | None = None,
+        also: Mapping[str, Any] | None = None,
     ) -> tuple[list[Row], int | None, str | None]:
         """One page of raw rows, the total (None by cursor) and the next cursor."""
         wire, order = paging.direction(query.sort)
@@ -73,6 +81,7 @@ class Repository(Collection, Generic[D]):
         bound = paging.fingerprint(query.sort, where)
         if projection and field.partition(".")[0] not in projection:
             projection = {**projection, field: 1}  # the cursor is made of it
+        where = {"$and": [where, also]} if also else where
         total, part, skip = None, where, 0
         if query.cursor is not None:
             part = {"$and": [where, paging.after(field, order, *paging.decode(query.cursor, bound))]}

@@ -7,25 +7,25 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, TypeVar, cast
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
 
 from bson import ObjectId
-from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field, create_model
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.collation import Collation
 from slugify import slugify
 
 from truestyle.kit import clock
 from truestyle.kit.documents import Body, Document, optional
-from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict, responses
-from truestyle.kit.paging import Page, PageQuery, paging
-from truestyle.kit.repository import Repository
-from truestyle.kit.types import Id
+from truestyle.kit.errors import InUse, NotFound, ValidationFailed, VersionConflict
+from truestyle.kit.repository import Database, Repository
 
 D = TypeVar("D", bound=Document)
+STEP = 10  # between neighbours of a list, so that one can be put in between by hand
 IGNORING_CASE = Collation(locale="en", strength=2)
-ACTS = frozenset({"create", "list", "get", "change", "remove"})
+ACTS = frozenset({"create", "list", "get", "change", "remove", "reorder"})
 SYSTEM = frozenset({"id", "created_at", "updated_at", "version", "is_system"})
 _IF_MATCH = re.compile(r'"?(\d{1,12})"?')
 
@@ -48,6 +48,24 @@ class Declared(Repository[D]):
         """Every row, for tables that are small by nature."""
         rows = await self.collection.find({}, session=self.session, limit=most).to_list()
         return [self.document.load(row) for row in rows]
+
+    async def order(self, ids: Sequence[ObjectId]) -> None:
+        """Give these rows the order of `ids`, and put all others after them as they stood."""
+        by_order = [("sort_order", 1), ("_id", 1)]
+        rows = await self.collection.find({}, {"_id": 1}, sort=by_order, session=self.session).to_list()
+        named = set(ids)
+        wanted = [*ids, *(row["_id"] for row in rows if row["_id"] not in named)]
+        moment = clock.now()
+        await self.collection.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": one, "sort_order": {"$ne": place * STEP}},
+                    {"$set": {"sort_order": place * STEP, "updated_at": moment}, "$inc": {"version": 1}},
+                )
+                for place, one in enumerate(wanted)
+            ],
+            session=self.session,
+        )
 
     async def fill(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> int:
         """Add (code, fields) rows that are not there yet, leaving the others alone; how many were new."""
@@ -85,6 +103,7 @@ class Resource(Generic[D]):
     copies: tuple[Copy, ...] = ()
     sorts: tuple[str, ...] = ("sort_order", "name", "-created_at", "created_at")
     only: frozenset[str] = ACTS
+    scheduled: bool = False  # shown only while active and between `starts_at` and `ends_at`, but to who may write
     example: Mapping[str, Any] = field(default_factory=lambda: {"name": "Festive"})
 
     def repository(self) -> type[Declared[D]]:
@@ -122,6 +141,23 @@ class Resource(Generic[D]):
         if not partial:
             made.model_config["json_schema_extra"] = {"example": dict(self.example)}
         return made
+
+
+class DeclaredTables:
+    """The repositories of declared resources, made when asked for."""
+
+    def __init__(
+        self, db: Database, session: AsyncClientSession | None, tables: Mapping[type[Any], type[Declared[Any]]]
+    ) -> None:
+        self._db, self._session, self._tables = db, session, tables
+
+    def of(self, document: type[D]) -> Declared[D]:
+        """The repository of a document class. Raises KeyError for one that is not declared."""
+        return self._tables[document](self._db, self._session)
+
+    def collections(self) -> list[Declared[Any]]:
+        """All of them."""
+        return [table(self._db, self._session) for table in self._tables.values()]
 
 
 def to_slug(text: str) -> str:
@@ -200,6 +236,33 @@ async def _copy(tx: Any, copy: Copy, key: ObjectId, values: dict[str, Any]) -> N
     )
 
 
+async def reorder(store: Any, resource: Resource[D], ids: Sequence[ObjectId]) -> list[D]:
+    """Put these rows first, in this order; the whole list as it then is. Raises ValidationFailed."""
+
+    async def work(tx: Any) -> list[D]:
+        repository: Declared[D] = tx.of(resource.document)
+        if len(set(ids)) != len(ids):
+            raise ValidationFailed("names a row twice", ("body", "ids"))
+        if len(await repository.hold(ids)) != len(ids):
+            raise ValidationFailed("names something that does not exist", ("body", "ids"))
+        await repository.order(ids)
+        return sorted(await repository.all(), key=lambda row: (getattr(row, "sort_order", 0), row.id))
+
+    ordered: list[D] = await store.transaction(work)
+    return ordered
+
+
+def live(moment: datetime) -> dict[str, Any]:
+    """The filter for rows of a scheduled resource that are shown at a moment."""
+    return {
+        "is_active": True,
+        "$and": [
+            {"$or": [{"starts_at": None}, {"starts_at": {"$lte": moment}}]},
+            {"$or": [{"ends_at": None}, {"ends_at": {"$gt": moment}}]},
+        ],
+    }
+
+
 async def remove(store: Any, resource: Resource[D], key: ObjectId) -> None:
     """Delete, unless it is built in or something refers to it. Raises NotFound, InUse.
 
@@ -219,134 +282,3 @@ async def remove(store: Any, resource: Resource[D], key: ObjectId) -> None:
                 raise InUse
 
     await store.transaction(work)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What the routes of a resource are made of."""
-
-    router: APIRouter
-    db: Any
-    guard: Any
-    public_read: Any
-
-
-def add_routes(
-    router: APIRouter, resource: Resource[Any], *, db: Any, allowed: Callable[[str], Any], public_read: Any
-) -> None:
-    """Add the declared routes of a resource.
-
-    `db` is the store dependency, `allowed` makes the guard of a permission, `public_read` marks cacheable answers.
-    """
-    parts = _Parts(router, db, allowed(resource.write), public_read)
-    acts = {"create": _create, "list": _list, "get": _get, "change": _change, "remove": _remove}
-    for act, declare in acts.items():
-        if act in resource.only:
-            declare(resource, parts)
-
-
-def _create(resource: Resource[Any], parts: _Parts) -> None:
-    db, body_type = parts.db, resource.body(partial=False)
-
-    async def create_one(body: body_type, response: Response, store: db) -> Any:  # type: ignore[valid-type]
-        values: Any = body
-        found = await create(store, resource, values.sent())
-        prefix = cast("Any", store).shop.api_v1_prefix
-        response.headers["location"] = f"{prefix}{resource.path}/{found.id}"
-        return found
-
-    create_one.__doc__ = f"Add to {resource.path}."
-    parts.router.add_api_route(
-        resource.path,
-        create_one,
-        methods=["POST"],
-        status_code=201,
-        response_model=resource.document,
-        responses=responses(Duplicate),
-        dependencies=[parts.guard],
-        name=f"create_{resource.name}",
-    )
-
-
-def _list(resource: Resource[Any], parts: _Parts) -> None:
-    db, page_query = parts.db, paging(*resource.sorts)
-
-    async def list_all(
-        store: db,  # type: ignore[valid-type]
-        query: Annotated[PageQuery, page_query],
-        is_active: Annotated[bool | None, Query()] = None,
-    ) -> Any:
-        where = {} if is_active is None else {"is_active": is_active}
-        return (await cast("Any", store).of(resource.document).find(where, query)).page()
-
-    list_all.__doc__ = f"List {resource.path}."
-    page: Any = Page
-    parts.router.add_api_route(
-        resource.path,
-        list_all,
-        methods=["GET"],
-        response_model=page[resource.document],
-        dependencies=[parts.public_read],
-        name=f"list_{resource.name}",
-    )
-
-
-def _get(resource: Resource[Any], parts: _Parts) -> None:
-    db = parts.db
-
-    async def get_one(item_id: Id, store: db) -> Any:  # type: ignore[valid-type]
-        return await cast("Any", store).of(resource.document).get(item_id)
-
-    get_one.__doc__ = f"One of {resource.path}."
-    parts.router.add_api_route(
-        f"{resource.path}/{{item_id}}",
-        get_one,
-        methods=["GET"],
-        response_model=resource.document,
-        responses=responses(NotFound),
-        dependencies=[parts.public_read],
-        name=f"get_{resource.name}",
-    )
-
-
-def _change(resource: Resource[Any], parts: _Parts) -> None:
-    db, body_type = parts.db, resource.body(partial=True)
-
-    async def change_one(
-        item_id: Id,
-        body: body_type,  # type: ignore[valid-type]
-        store: db,  # type: ignore[valid-type]
-        if_match: Annotated[str | None, Header(max_length=20)] = None,
-    ) -> Any:
-        values: Any = body
-        return await change(store, resource, item_id, values.sent(), read_version(if_match))
-
-    change_one.__doc__ = f"Change one of {resource.path}; what is left out stays."
-    for method, verb in (("PUT", "change"), ("PATCH", "patch")):
-        parts.router.add_api_route(
-            f"{resource.path}/{{item_id}}",
-            change_one,
-            methods=[method],
-            response_model=resource.document,
-            responses=responses(NotFound, Duplicate, InUse, VersionConflict),
-            dependencies=[parts.guard],
-            name=f"{verb}_{resource.name}",
-        )
-
-
-def _remove(resource: Resource[Any], parts: _Parts) -> None:
-    db = parts.db
-
-    async def remove_one(item_id: Id, store: db) -> None:  # type: ignore[valid-type]
-        await remove(store, resource, item_id)
-
-    remove_one.__doc__ = f"Delete one of {resource.path}."
-    parts.router.add_api_route(
-        f"{resource.path}/{{item_id}}",
-        remove_one,
-        methods=["DELETE"],
-        status_code=204,
-        responses=responses(NotFound, InUse),
-        dependencies=[parts.guard],
-        name=f"remove_{resource.name}",
-    )
