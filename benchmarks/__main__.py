@@ -1,7 +1,7 @@
 """`uv run python -m benchmarks`: start everything, measure each case in turn with the yardsticks, stop everything.
 
-Nothing needs to run beforehand. `wrk` is used for plain GETs when it is installed. A full run takes some fifteen minutes
-on two cores, `--quick` five; figures of a machine that does other work at the same time say little.
+Nothing needs to run beforehand. `wrk` is used for plain GETs when it is installed. A full run takes some fifteen
+minutes on two cores, `--quick` five; figures of a machine that does other work at the same time say little.
 """
 
 import argparse
