@@ -8,6 +8,8 @@ from truestyle.kit import money
 from truestyle.orders import tax
 from truestyle.orders.tax import Tax
 
+TAX_STEP = "includes"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -98,6 +100,12 @@ def _price_line(line: Line, terms: Terms) -> Priced:
     return Priced(line, total, taxes, _explain(line, total, taxes))
 
 
+def tax_step(taxes: Tax) -> str:
+    """The taxes inside a line, in words."""
+    kind = "IGST" if taxes.igst else "CGST + SGST"
+    return f"{TAX_STEP} {taxes.rate} % GST ({kind}) {money.wire(taxes.total)} on {money.wire(taxes.taxable)}"
+
+
 def _explain(line: Line, total: int, taxes: Tax) -> list[str]:
     """The steps from MRP to line total, in words."""
     steps = [f"MRP {money.wire(line.mrp)}"]
@@ -108,8 +116,7 @@ def _explain(line: Line, total: int, taxes: Tax) -> list[str]:
     steps.append(f"{line.quantity} × {money.wire(line.unit_price)} = {money.wire(line.quantity * line.unit_price)}")
     if line.discount:
         steps.append(f"share of the coupon −{money.wire(line.discount)} → {money.wire(total)}")
-    kind = "IGST" if taxes.igst else "CGST + SGST"
-    steps.append(f"includes {taxes.rate} % GST ({kind}) {money.wire(taxes.total)} on {money.wire(taxes.taxable)}")
+    steps.append(tax_step(taxes))
     if taxes.flagged:
         steps.append("no GST rate fits this price; the higher one is charged")
     return steps

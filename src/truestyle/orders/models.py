@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from truestyle.catalog.products.models import CURRENCY
-from truestyle.kit.documents import Answer, Body, Document, example
+from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import Money, Paise
 from truestyle.kit.types import Email, Id, Line, Pincode, ShortLine, Text, Timestamp
 from truestyle.orders.flow import OrderStatus
@@ -250,8 +250,8 @@ class OrderChange(Body):
     """What may still be changed before packing."""
 
     notes: Annotated[Text, Field(max_length=1000)] | None = None
-    address_id: Id | None = None
-    address: AddressWrite | None = None
+    address_id: Id = optional()
+    address: AddressWrite = optional()
 
 
 class Track(Answer):

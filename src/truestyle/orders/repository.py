@@ -7,6 +7,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 
+from truestyle.kit import clock
 from truestyle.kit.repository import Collection, Repository
 from truestyle.orders.flow import OrderStatus
 from truestyle.orders.models import HistoryEntry, Order
@@ -46,6 +47,20 @@ class Orders(Repository[Order]):
             {"$set": {"status": entry.status, **(more or {})}, "$push": {"status_history": entry.model_dump()}},
             where={"status": {"$in": list(sources)}},
         )
+
+    async def anonymise(self, user_id: ObjectId, email: str) -> int:
+        """Take a person out of their orders; what tax law wants (amounts, state, PIN code) stays. How many."""
+        nobody = {"full_name": "Deleted account", "phone": "", "line1": "", "line2": None, "landmark": None}
+        fields = {f"{kind}_address.{name}": value for kind in ("shipping", "billing") for name, value in nobody.items()}
+        done = await self.collection.update_many(
+            {"user_id": user_id},
+            {
+                "$set": {**fields, "email": email, "notes": None, "updated_at": clock.now()},
+                "$inc": {"version": 1},
+            },
+            session=self.session,
+        )
+        return done.modified_count
 
     async def names_product(self, product_id: ObjectId) -> bool:
         """Whether any order has this product."""

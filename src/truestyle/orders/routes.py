@@ -6,10 +6,10 @@ from fastapi import Response
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
-from truestyle.deps import OPTIONAL_SIGN_IN, CartOwner, Db, RepeatDep, ShopDep, SignedInCaller, allowed
+from truestyle.deps import OPTIONAL_SIGN_IN, CartOwner, Db, RepeatDep, ShopDep, SignedInCaller, Version, allowed
 from truestyle.infra.http.route import gathered, router
 from truestyle.inventory.repository import InsufficientStock
-from truestyle.kit.errors import NotFound, responses
+from truestyle.kit.errors import NotFound, VersionConflict, responses
 from truestyle.kit.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -95,9 +95,11 @@ async def get_order(order_id: Id, store: Db, caller: SignedInCaller) -> OrderAns
     return answer(await store.orders.get(order_id, **service.within(caller)))
 
 
-async def change_order(order_id: Id, body: OrderChange, store: Db, caller: SignedInCaller) -> OrderAnswer:
+async def change_order(
+    order_id: Id, body: OrderChange, store: Db, caller: SignedInCaller, version: Version
+) -> OrderAnswer:
     """Change notes or, before packing and while nothing is paid, the address."""
-    return answer(await service.change(store, caller, order_id, body))
+    return answer(await service.change(store, caller, order_id, body, version))
 
 
 for _method in ("PUT", "PATCH"):
@@ -105,7 +107,7 @@ for _method in ("PUT", "PATCH"):
         "/{order_id}",
         change_order,
         methods=[_method],
-        responses=responses(NotFound, NotEditable, NotDeliverable),
+        responses=responses(NotFound, NotEditable, NotDeliverable, CodUnavailable, VersionConflict),
         name="change_order" if _method == "PUT" else "patch_order",
     )
 

@@ -1,7 +1,7 @@
 """What buyers and staff do with orders."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -19,8 +19,9 @@ from truestyle.kit import clock
 from truestyle.kit.errors import NotFound, Problem, Unavailable, ValidationFailed
 from truestyle.kit.idempotency import Answered, Claim
 from truestyle.orders import delivery, tax
+from truestyle.orders.amounts import TAX_STEP, tax_step
 from truestyle.orders.checkout import Placement, Till, placed_body, price_for
-from truestyle.orders.errors import CartBusy, CartEmpty, NotDeliverable, NotEditable
+from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, NotDeliverable, NotEditable
 from truestyle.orders.flow import ALIASES, CANCELLABLE, EDITABLE, InvalidTransition, OrderStatus, before
 from truestyle.orders.models import (
     HistoryEntry,
@@ -167,11 +168,15 @@ def within(caller: Caller) -> dict[str, Any]:
     return {} if caller.may(Permission.ORDERS_READ) else {"user_id": caller.user_id}
 
 
+def _own(caller: Caller) -> dict[str, Any]:
+    """The filter for orders that the caller may change."""
+    return {} if caller.may(Permission.ORDERS_WRITE) else {"user_id": caller.user_id}
+
+
 async def cancel(store: Store, caller: Caller, key: ObjectId, reason: str) -> Order:
     """Call an order off: stock back, nothing to pay, exactly once. Raises NotFound, InvalidTransition."""
-    mine = {} if caller.may(Permission.ORDERS_WRITE) else {"user_id": caller.user_id}
-    order = await store.orders.get(key, **mine)
-    return await _undo(store, order, OrderStatus.CANCELLED, str(caller.user_id), reason, Reason.RESTOCKED)
+    await store.orders.get(key, **_own(caller))
+    return await _undo(store, key, OrderStatus.CANCELLED, str(caller.user_id), reason, Reason.RESTOCKED)
 
 
 async def move(store: Store, caller: Caller, key: ObjectId, body: StatusMove) -> Order:
@@ -181,22 +186,23 @@ async def move(store: Store, caller: Caller, key: ObjectId, body: StatusMove) ->
     except ValueError as error:
         allowed = ", ".join(OrderStatus)
         raise ValidationFailed(f"must be one of {allowed}", ("body", "status"), "enum") from error
-    order, by = await store.orders.get(key), str(caller.user_id)
+    by = str(caller.user_id)
     if status is OrderStatus.CANCELLED:
-        return await _undo(store, order, status, by, body.note, Reason.RESTOCKED)
+        return await _undo(store, key, status, by, body.note, Reason.RESTOCKED)
     if status is OrderStatus.RETURNED_TO_ORIGIN:
-        return await _undo(store, order, status, by, body.note, Reason.RETURNED_TO_ORIGIN)
+        return await _undo(store, key, status, by, body.note, Reason.RETURNED_TO_ORIGIN)
     more: dict[str, Any] = {"tracking": body.tracking.model_dump()} if body.tracking else {}
 
     async def work(tx: Store) -> Order:
-        moment = clock.now()
+        order = await tx.orders.get(key)
+        moment = _next_moment(order)
         entry = HistoryEntry(status=status, at=moment, by=by, note=body.note)
         paid: dict[str, Any] = {}
         if status is OrderStatus.DELIVERED and order.payment.type is PaymentType.COD:
             paid = {"amount_paid": order.total, "payment.status": PaymentStatus.PAID}
         moved = await tx.orders.move(key, before(status), entry, {**more, **paid})
         if moved is None:
-            raise InvalidTransition((await tx.orders.get(key)).status, status)
+            raise InvalidTransition(order.status, status)
         if paid and not await tx.payments.capture(order.payment.id, order.total, f"cod:{order.number}", moment):
             raise Unavailable
         await tx.outbox.write([_told(moved)])
@@ -205,16 +211,22 @@ async def move(store: Store, caller: Caller, key: ObjectId, body: StatusMove) ->
     return await store.transaction(work)
 
 
-async def _undo(store: Store, order: Order, status: OrderStatus, by: str, note: str | None, reason: Reason) -> Order:
+def _next_moment(order: Order) -> datetime:
+    """Now, but never before the last step: the clocks of two processes may differ."""
+    return max(clock.now(), order.status_history[-1].at)
+
+
+async def _undo(store: Store, key: ObjectId, status: OrderStatus, by: str, note: str | None, reason: Reason) -> Order:
     """Cancel or take back: the guarded move first, so whoever comes second changes nothing."""
     sources = CANCELLABLE if status is OrderStatus.CANCELLED else before(status)
 
     async def work(tx: Store) -> Order:
-        moment = clock.now()
+        order = await tx.orders.get(key)
+        moment = _next_moment(order)
         entry = HistoryEntry(status=status, at=moment, by=by, note=note)
-        moved = await tx.orders.move(order.id, sources, entry, {"payment.status": PaymentStatus.CANCELLED})
+        moved = await tx.orders.move(key, sources, entry, {"payment.status": PaymentStatus.CANCELLED})
         if moved is None:
-            raise InvalidTransition((await tx.orders.get(order.id)).status, status)
+            raise InvalidTransition(order.status, status)
         pieces: dict[str, int] = {}
         for item in moved.items:
             pieces[item.sku] = pieces.get(item.sku, 0) + item.quantity
@@ -246,9 +258,12 @@ def _told(order: Order) -> Any:
     return event("mail.order_status", facts, f"mail.order_status:{order.id}:{order.status}")
 
 
-async def change(store: Store, caller: Caller, key: ObjectId, body: OrderChange) -> Order:
-    """Notes and, before packing, the address of a COD order, whose taxes follow. Raises NotFound, NotEditable."""
-    order = await store.orders.get(key, **within(caller))
+async def change(store: Store, caller: Caller, key: ObjectId, body: OrderChange, version: int | None) -> Order:
+    """Notes and, before packing, the address of a COD order, whose taxes follow.
+
+    Raises NotFound, NotEditable, NotDeliverable, CodUnavailable, VersionConflict, ValidationFailed.
+    """
+    order = await store.orders.get(key, **_own(caller))
     sent = body.model_fields_set
     if not sent:
         return order
@@ -259,8 +274,11 @@ async def change(store: Store, caller: Caller, key: ObjectId, body: OrderChange)
         to = await _address(store, Owner(order.user_id), body.address_id, body.address)
         if not delivery.deliverable(to.pincode):
             raise NotDeliverable
+        if not delivery.cod_offered(store.shop, to.pincode, order.total):
+            raise CodUnavailable
         values |= {"shipping_address": to.model_dump(), **_taxed(store, order, to)}
-    changed = await store.orders.change(key, {"$set": values}, where={"status": {"$in": list(EDITABLE)}})
+    where = {"status": {"$in": list(EDITABLE)}}
+    changed = await store.orders.change(key, {"$set": values}, where=where, version=version)
     if changed is None:
         raise NotEditable
     return changed
@@ -273,7 +291,9 @@ def _taxed(store: Store, order: Order, to: AddressFields) -> dict[str, Any]:
     for item in order.items:
         taxes = tax.split(item.line_total, int(item.tax.rate), intra_state=intra)
         parts.append(taxes)
-        items.append(item.model_copy(update={"tax": line_tax(taxes), "taxable_value": taxes.taxable}).model_dump())
+        said = [tax_step(taxes) if step.startswith(TAX_STEP) else step for step in item.explanation]
+        update = {"tax": line_tax(taxes), "taxable_value": taxes.taxable, "explanation": said}
+        items.append(item.model_copy(update=update).model_dump())
     parts.append(tax.split(order.shipping, max(one.rate for one in parts), intra_state=intra))
     cgst, sgst, igst = (sum(getattr(one, name) for one in parts) for name in ("cgst", "sgst", "igst"))
     totals = TaxTotals(cgst=cgst, sgst=sgst, igst=igst, total=cgst + sgst + igst)

@@ -8,6 +8,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, NetworkTimeout, PyMongoError, WTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -40,8 +41,12 @@ def render(problem: Problem, path: str, request_id: str) -> Response:
         **problem.members,
     }
     return Response(
-        orjson.dumps(body, default=str), problem.status, problem.headers, media_type="application/problem+json"
+        orjson.dumps(body, default=_member), problem.status, problem.headers, media_type="application/problem+json"
     )
+
+
+def _member(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
 def install(app: FastAPI) -> None:
