@@ -11,7 +11,7 @@ from tests import make
 from truestyle.shop import Shop
 
 PEOPLE = ("nobody", "customer", "vendor", "staff", "admin")
-ANYONE, SIGNED_IN, SELLERS, STAFF = PEOPLE, PEOPLE[1:], PEOPLE[2:], PEOPLE[3:]
+ANYONE, SIGNED_IN, SELLERS, STAFF, ADMIN = PEOPLE, PEOPLE[1:], PEOPLE[2:], PEOPLE[3:], PEOPLE[4:]
 LOOKUPS = (
     *("brands", "product_types", "occasions", "categories", "user_status", "review_status", "order_status"),
     *("return_status", "exchange_status", "payment_types", "payment_status", "coupons_status"),
@@ -37,6 +37,15 @@ MAY: dict[str, tuple[str, ...]] = {
     **{f"{verb}_{name}": ANYONE for name in CONTENT for verb in ("list", "get")},
     **{f"{verb}_{name}": STAFF for name in CONTENT for verb in ("create", "change", "patch", "remove", "reorder")},
     **{f"reorder_{name}": STAFF for name in LOOKUPS},
+    **dict.fromkeys(("export_my_data", "delete_me", "delete_my_account"), SIGNED_IN),
+    **{f"{verb}_wishlist_item": SIGNED_IN for verb in ("create", "get", "change", "patch", "remove")},
+    **dict.fromkeys(("list_wishlist_items", "move_to_cart"), SIGNED_IN),
+    **dict.fromkeys(("create_admin", "list_users", "get_user", "change_user", "patch_user", "remove_user"), ADMIN),
+    **dict.fromkeys(("set_user_role", "set_user_status", "list_roles", "list_permissions"), ADMIN),
+    "list_role_permissions": ADMIN,
+    **{f"{verb}_role": ADMIN for verb in ("create", "get", "change", "patch", "remove")},
+    **{f"{verb}_permission": ADMIN for verb in ("create", "get", "remove")},
+    **{f"{verb}_role_permission": ADMIN for verb in ("create", "get", "change", "patch", "remove")},
     "create_category": STAFF,
     "change_category": STAFF,
     "patch_category": STAFF,

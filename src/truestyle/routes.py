@@ -3,8 +3,10 @@
 from fastapi import APIRouter, FastAPI
 
 from truestyle import health
+from truestyle.auth import rbac_routes
 from truestyle.auth import routes as auth
 from truestyle.cart import routes as cart
+from truestyle.cart import wish_routes
 from truestyle.catalog import categories
 from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
@@ -16,6 +18,7 @@ from truestyle.infra.http.route import router
 from truestyle.jobs import routes as jobs
 from truestyle.kit import resource_routes
 from truestyle.orders import routes as orders
+from truestyle.users import admin_routes as user_administration
 from truestyle.users import routes as users
 
 lookups = router(tag="Lookups")
@@ -29,6 +32,8 @@ for _router, _resources in ((lookups, RESOURCES), (content, CONTENT)):
 ROUTERS: tuple[APIRouter, ...] = (
     auth.routes,
     users.routes,
+    user_administration.routes,
+    rbac_routes.routes,
     users.book,
     importing.routes,
     products.routes,
@@ -37,19 +42,22 @@ ROUTERS: tuple[APIRouter, ...] = (
     content,
     files.routes,
     cart.routes,
+    wish_routes.routes,
     orders.checkout,
     orders.routes,
     jobs.routes,
 )
 TAGS = [
     {"name": "Auth", "description": "Accounts and sessions."},
-    {"name": "Users", "description": "One's own account."},
+    {"name": "Users", "description": "One's own account, and everybody's for administrators."},
+    {"name": "Roles", "description": "Who may do what, as data."},
     {"name": "Addresses", "description": "Address book and PIN codes."},
     {"name": "Products", "description": "The catalogue and its stock."},
     {"name": "Lookups", "description": "Brands, categories and other small tables."},
     {"name": "Content", "description": "What the shop's pages say; scheduled rows show only in their time."},
     {"name": "Files", "description": "Pictures."},
     {"name": "Cart", "description": "Signed in, or as a guest with `X-Cart-Token`."},
+    {"name": "Wishlist", "description": "What somebody likes."},
     {"name": "Checkout", "description": "From cart to order."},
     {"name": "Orders", "description": "Orders and their way to the buyer."},
     {"name": "Jobs", "description": "Long work and its progress."},

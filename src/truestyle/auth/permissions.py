@@ -18,6 +18,9 @@ class Permission(StrEnum):
     ORDERS_WRITE = "orders:write"
     ACCOUNT = "account:own"
     JOBS_READ = "jobs:read"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    RBAC_WRITE = "rbac:write"
 
 
 class Role(StrEnum):

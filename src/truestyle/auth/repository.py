@@ -47,6 +47,10 @@ class Sessions(Repository[Session]):
         )
         return None if row is None else Session.load(row)
 
+    async def remove_all(self, user_id: ObjectId) -> None:
+        """Every session of a user, ended or not."""
+        await self.collection.delete_many({"user_id": user_id}, session=self.session)
+
     async def end(self, where: dict[str, Any], moment: datetime) -> list[ObjectId]:
         """Revoke the live sessions that match; their ids."""
         matching = {**where, "revoked_at": None}
@@ -95,6 +99,19 @@ class Revocations(Repository[Revocation]):
         if writes:
             await self.collection.bulk_write(writes, session=self.session)
 
+    async def changed(self, user_id: ObjectId, life: timedelta) -> None:
+        """Tell every process to look at this user again: the role changed, or the account is gone."""
+        moment = clock.now()
+        await self.collection.update_one(
+            {"kind": Ended.USER, "subject": user_id},
+            {
+                "$set": {"user_id": user_id, "expires_at": moment + life, "updated_at": moment},
+                "$setOnInsert": {"created_at": moment, "version": 1},
+            },
+            upsert=True,
+            session=self.session,
+        )
+
 
 class Roles(Repository[RoleRow]):
     """Roles as data."""
@@ -137,6 +154,10 @@ class RolePermissions(Repository[Grant]):
 
     document, name = Grant, "role_permissions"
     indexes = (IndexModel([("role", 1), ("permission", 1)], unique=True),)
+
+    async def forget_role(self, role: str) -> None:
+        """All grants of a role."""
+        await self.collection.delete_many({"role": role}, session=self.session)
 
     async def of(self, role: str) -> list[str]:
         """The permissions of a role."""

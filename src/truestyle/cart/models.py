@@ -38,11 +38,20 @@ class Cart(Document):
         return f"{self.id}:{int(self.created_at.timestamp() * 1000)}:{self.version}"
 
 
+class WishlistItem(Answer):
+    """A product that somebody likes, in a variant or in none yet."""
+
+    id: Id = Field(default_factory=ObjectId)
+    product_id: Id
+    sku: str | None = None
+    added_at: Timestamp
+
+
 class Wishlist(Document):
     """A user's wishlist."""
 
     user_id: Id
-    items: list[CartItem] = Field(default_factory=list)
+    items: list[WishlistItem] = Field(default_factory=list)
 
 
 class ItemStatus(StrEnum):
@@ -134,3 +143,46 @@ class CartSync(Body):
     items: Annotated[list[SyncItem], Field(max_length=200)]
 
     model_config = example({"items": []})
+
+
+class WishAdd(Body):
+    """Something to like: a product, in one of its variants or in none yet."""
+
+    product_id: Id
+    sku: Sku | None = None
+
+    model_config = example({"product_id": "65af0b12c4a1d2e3f4a5b6c7"})
+
+
+class WishChange(Body):
+    """Another variant, or null for none."""
+
+    sku: Sku | None = None
+
+
+class MoveToCart(Body):
+    """How many, and of which variant where the item does not say."""
+
+    quantity: Quantity = 1
+    sku: Sku | None = None
+    size: ShortLine | None = None
+    color: ShortLine | None = None
+
+    model_config = example({"quantity": 1})
+
+
+class WishAnswer(Answer):
+    """Something on a wishlist, as it is in the shop now; null where the product is gone."""
+
+    id: Id
+    product_id: Id
+    sku: str | None
+    added_at: Timestamp
+    name: str | None
+    slug: str | None
+    size: str | None
+    color: str | None
+    price: Paise | None
+    mrp: Paise | None
+    image_url: str | None
+    in_stock: bool

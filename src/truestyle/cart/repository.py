@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument
 
-from truestyle.cart.models import Cart, CartItem, Wishlist
+from truestyle.cart.models import Cart, CartItem, Wishlist, WishlistItem
 from truestyle.kit import clock
 from truestyle.kit.repository import Repository
 
@@ -40,6 +40,10 @@ class Carts(Repository[Cart]):
     async def drop(self, owner: dict[str, Any], item_id: ObjectId) -> bool:
         """Remove a line; False if there is none such."""
         return await self._touch({**owner, "items.id": item_id}, {"$pull": {"items": {"id": item_id}}})
+
+    async def remove_of(self, user_id: ObjectId) -> None:
+        """A user's cart with all in it."""
+        await self.collection.delete_one({"user_id": user_id}, session=self.session)
 
     async def clear(self, owner: dict[str, Any]) -> None:
         """Remove every line."""
@@ -83,6 +87,37 @@ class Carts(Repository[Cart]):
 
 class Wishlists(Repository[Wishlist]):
     """One row a user."""
+
+    async def remove_of(self, user_id: ObjectId) -> None:
+        """A user's wishlist with all in it."""
+        await self.collection.delete_one({"user_id": user_id}, session=self.session)
+
+    async def put(self, user_id: ObjectId, item: WishlistItem, most: int) -> bool:
+        """Add an item; False if the product is there in this SKU already, or the list has `most` items."""
+        same = {"product_id": item.product_id, "sku": item.sku}
+        where = {
+            "user_id": user_id,
+            "items": {"$not": {"$elemMatch": same}},
+            f"items.{most - 1}": {"$exists": False},
+        }
+        return await self._touch(where, {"$push": {"items": item.model_dump()}})
+
+    async def set_sku(self, user_id: ObjectId, item_id: ObjectId, sku: str | None) -> bool:
+        """Choose another variant; False if there is no such item."""
+        return await self._touch({"user_id": user_id, "items.id": item_id}, {"$set": {"items.$.sku": sku}})
+
+    async def drop(self, user_id: ObjectId, item_id: ObjectId) -> bool:
+        """Remove an item; False if there is none such."""
+        where = {"user_id": user_id, "items.id": item_id}
+        return await self._touch(where, {"$pull": {"items": {"id": item_id}}})
+
+    async def _touch(self, where: dict[str, Any], update: dict[str, Any]) -> bool:
+        stamped = {
+            **update,
+            "$set": {**update.get("$set", {}), "updated_at": clock.now()},
+            "$inc": {"version": 1},
+        }
+        return (await self.collection.update_one(where, stamped, session=self.session)).modified_count == 1
 
     document, name = Wishlist, "wishlists"
     indexes = (IndexModel("user_id", unique=True),)

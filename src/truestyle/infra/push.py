@@ -86,7 +86,7 @@ class Push:
             self._tell({})
         elif change["ns"]["coll"] == "versions" and row:
             self._versions[row["_id"]] = max(row["n"], self._versions.get(row["_id"], 0))
-        elif change["operationType"] == "insert":
+        elif row and change["operationType"] in {"insert", "update", "replace"}:
             self._tell(row)
 
     def _tell(self, row: Row) -> None:

@@ -1,6 +1,6 @@
 """A repository owns every query of one collection. Six verbs; anything else is a named method on `collection`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bson import ObjectId
@@ -96,6 +96,11 @@ class Repository(Collection, Generic[D]):
             rows = rows[: query.size]
             following = paging.encode(bound, _at(rows[-1], field), rows[-1]["_id"])
         return rows, total, following
+
+    async def every(self, where: Mapping[str, Any]) -> AsyncIterator[D]:
+        """All matches by id, one after the other: for work that must see everything, never for a list."""
+        async for row in self.collection.find(where, sort=[("_id", 1)], session=self.session, batch_size=200):
+            yield self.document.load(row)
 
     async def add(self, document: D) -> D:
         """Store a new document. Raises Duplicate."""

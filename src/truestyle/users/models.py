@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from truestyle.auth.permissions import Role
-from truestyle.kit.documents import Answer, Body, Document, example
-from truestyle.kit.types import Email, Id, Line, Phone, Timestamp
+from truestyle.kit.documents import Answer, Body, Document, example, optional
+from truestyle.kit.types import Code, Email, Flag, Id, Line, Phone, Timestamp
 
 
 class UserStatus(StrEnum):
@@ -64,8 +64,13 @@ class UserAnswer(Answer):
     version: int
 
 
+def searchable(full_name: str, email: str) -> list[str]:
+    """The words that an account is found by, in lower case: every name, and the address."""
+    return sorted({*full_name.casefold().split(), email, email.partition("@")[0]})
+
+
 class User(Document):
-    """An account. `email` is stored in its canonical form."""
+    """An account. `email` is stored in its canonical form, `words` are what it is searched by."""
 
     email: str
     password_hash: str | None = Field(default=None, repr=False)
@@ -77,10 +82,15 @@ class User(Document):
     gender: Gender | None = None
     date_of_birth: Birthday | None = None
     image_id: Id | None = None
+    words: list[str] = Field(default_factory=list)
+
+    def model_post_init(self, _: object) -> None:
+        """A new account can be searched from the beginning."""
+        self.words = self.words or searchable(self.full_name, self.email)
 
     def answer(self) -> UserAnswer:
         """Without the password hash."""
-        return UserAnswer.model_validate(self.model_dump(exclude={"password_hash"}))
+        return UserAnswer.model_validate(self.model_dump(exclude={"password_hash", "words"}))
 
 
 class Register(Body):
@@ -99,6 +109,41 @@ class Register(Body):
             "phone": "+919876543210",
         }
     )
+
+
+class UserChange(Body):
+    """What an administrator may change on an account."""
+
+    email: Email = optional()
+    full_name: Line = optional()
+    phone: Phone | None = None
+    gender: Gender | None = None
+    date_of_birth: Birthday | None = None
+    email_verified: Flag = optional()
+
+
+class RoleChange(Body):
+    """The role that an account shall have."""
+
+    role: Code
+
+    model_config = example({"role": "staff"})
+
+
+class StatusChange(Body):
+    """Whether an account may be used."""
+
+    status: UserStatus
+
+    model_config = example({"status": "suspended"})
+
+
+class Farewell(Body):
+    """The password, to show that it is the owner who wants the account gone."""
+
+    password: Password
+
+    model_config = example({"password": "a long and unlikely phrase"})
 
 
 class ProfileChange(Body):

@@ -20,6 +20,7 @@ class Users(Repository[User]):
         IndexModel("email", unique=True),
         IndexModel([("role", 1), ("status", 1), ("_id", -1)]),
         IndexModel([("status", 1), ("_id", -1)]),
+        IndexModel([("words", 1), ("_id", -1)]),
     )
 
     async def by_email(self, email: str) -> User | None:
@@ -37,6 +38,12 @@ class Users(Repository[User]):
         )
         return done.matched_count == 1
 
+    async def hold_admins(self) -> None:
+        """Take the write lock of every admin: who may stop being one is decided by one request at a time."""
+        await self.collection.update_many(
+            {"role": Role.ADMIN}, {"$set": {"touched_at": clock.now()}}, session=self.session
+        )
+
     async def active_admins(self) -> int:
         """How many people can still administer the store."""
         return await self.count({"role": Role.ADMIN, "status": UserStatus.ACTIVE})
@@ -50,6 +57,10 @@ class Addresses(Repository[Address]):
         IndexModel([("user_id", 1), ("_id", -1)]),
         IndexModel("user_id", unique=True, partialFilterExpression={"is_default": True}, name="one_default"),
     )
+
+    async def remove_all(self, user_id: ObjectId) -> None:
+        """The whole address book."""
+        await self.collection.delete_many({"user_id": user_id}, session=self.session)
 
     async def newest(self, user_id: ObjectId) -> Address | None:
         """The address added last."""

@@ -12,7 +12,7 @@ from truestyle.kit.errors import NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.types import Flag, Line, Phone, Pincode
 from truestyle.store import Store
 from truestyle.users.addresses import Address, AddressBookWrite, AddressType
-from truestyle.users.models import ProfileChange, UserAnswer
+from truestyle.users.models import ProfileChange, UserAnswer, searchable
 
 
 class AddressBookChange(Body):
@@ -44,6 +44,9 @@ async def update_profile(store: Store, caller: Caller, sent: dict[str, str], ver
     values = body.model_dump(include=body.model_fields_set)
     if not values:
         return (await store.users.get(caller.user_id)).answer()
+    if "full_name" in values:
+        email = (await store.users.get(caller.user_id)).email
+        values["words"] = searchable(values["full_name"], email)
     changed = await store.users.change(caller.user_id, {"$set": values}, version=version)
     if changed is None:
         raise NotFound

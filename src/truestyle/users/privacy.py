@@ -1,0 +1,55 @@
+"""What the law lets people ask of a store: their data, and to be forgotten."""
+
+from typing import Any
+
+from truestyle.auth.errors import InvalidCredentials
+from truestyle.auth.models import Caller
+from truestyle.auth.service import Keys
+from truestyle.kit.documents import Answer
+from truestyle.kit.paging import PageQuery
+from truestyle.orders.models import OrderAnswer
+from truestyle.orders.reading import answer
+from truestyle.store import Store
+from truestyle.users import administration
+from truestyle.users.addresses import Address
+from truestyle.users.models import UserAnswer
+
+MOST = 100
+NEWEST = PageQuery("-created_at", size=MOST)
+
+
+class PersonalData(Answer):
+    """Everything that the store keeps of a person."""
+
+    profile: UserAnswer
+    addresses: list[Address]
+    orders: list[OrderAnswer]
+    cart: list[dict[str, Any]]
+    wishlist: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+
+
+async def export(store: Store, caller: Caller) -> PersonalData:
+    """All of it, in one piece."""
+    mine = {"user_id": caller.user_id}
+    orders = [answer(one) async for one in store.orders.every(mine)]
+    cart, wishlist = await store.carts.first(mine), await store.wishlists.first(mine)
+    sessions = (await store.sessions.find(mine, NEWEST)).items
+    return PersonalData(
+        profile=(await store.users.get(caller.user_id)).answer(),
+        addresses=[one async for one in store.addresses.every(mine)],
+        orders=orders,
+        cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],
+        wishlist=[one.model_dump(mode="json") for one in wishlist.items] if wishlist else [],
+        sessions=[
+            one.model_dump(mode="json", include={"created_at", "last_used_at", "ip", "user_agent"}) for one in sessions
+        ],
+    )
+
+
+async def leave(store: Store, keys: Keys, caller: Caller, password: str) -> None:
+    """Delete the caller's own account. Raises InvalidCredentials, InUse for the last admin."""
+    user = await store.users.get(caller.user_id)
+    if not await keys.passwords.verify(password, user.password_hash):
+        raise InvalidCredentials
+    await administration.remove(store, keys, caller.user_id)
