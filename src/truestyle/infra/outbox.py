@@ -25,6 +25,7 @@ from truestyle.kit.repository import Repository
 MAX_ATTEMPTS = 8
 LEASE = timedelta(seconds=60)
 KEPT = timedelta(days=30)
+PATIENCE = 5.0  # seconds for the event in hand when the worker is to end
 log = structlog.get_logger("outbox")
 
 
@@ -126,14 +127,20 @@ class Worker:
         self._outbox, self._handlers, self._pause = outbox, handlers, pause
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._ending = False
 
     def start(self) -> None:
         """Begin to deliver, in the running event loop."""
+        self._ending = False
         self._task = asyncio.create_task(self._serve())
 
     async def stop(self) -> None:
-        """End after the event in hand."""
-        await tasks.end(self._task)
+        """End after the event in hand; one that takes too long is left to its lease."""
+        if self._task is not None:
+            self._ending = True
+            self._wake.set()
+            await asyncio.wait([self._task], timeout=PATIENCE)
+            await tasks.end(self._task)
 
     @property
     def running(self) -> bool:
@@ -152,7 +159,7 @@ class Worker:
         return done
 
     async def _serve(self) -> None:
-        while True:
+        while not self._ending:
             try:
                 if await self._one():
                     continue
@@ -166,6 +173,9 @@ class Worker:
         leased = await self._outbox.lease(clock.now())
         if leased is None:
             return False
+        if leased.attempts > MAX_ATTEMPTS:
+            await self._outbox.failed(leased, "each worker that took it ended before it was done")
+            return True
         handler = self._handlers.get(leased.topic)
         try:
             if handler is not None:
