@@ -70,6 +70,8 @@ async def shop(app: FastAPI) -> AsyncIterator[Shop]:
 
 
 async def empty(store: Store) -> None:
+    for part in ("files", "chunks"):
+        await store.db[f"images.{part}"].delete_many({})
     lookups = {one.name for one in store.declared.collections()}
     for one in store.collections():
         if one.name not in SEEDED:

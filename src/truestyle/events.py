@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from truestyle.catalog.importing import job as importing
+from truestyle.files import service as files
 from truestyle.infra.outbox import Event, Handler
 from truestyle.store import Store
 
@@ -24,8 +25,12 @@ def handlers(shop: "Shop") -> dict[str, Handler]:
         # Many transactions of its own, each harmless to repeat, so the row is marked by the worker afterwards.
         await importing.run(shop, event)
 
+    async def sweep_file(event: Event) -> None:
+        await files.sweep(shop.store, shop.storage, event.payload["file_id"])
+
     return {
         "order.placed": count_sales,
+        "file.sweep": sweep_file,
         "mail.order_confirmation": _print_mail,
         "mail.order_status": _print_mail,
         importing.TOPIC: import_products,

@@ -14,6 +14,8 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from truestyle.kit.money import Money
 
+LADDER = (160, 320, 480, 640, 960, 1280, 1920)  # widths in pixels that pictures are offered in
+THUMBNAILS = (160, 320, 640)
 WEAKEST_SECRET = 32  # characters
 PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "your_", "your-", "some_random", "test")
 
@@ -63,6 +65,10 @@ class ShopSettings(Group):
         """The public address of a file."""
         return f"{self.backend_base_url.rstrip('/')}{self.api_v1_prefix}/files/{file_id}"
 
+    def thumbnails(self, file_id: object) -> dict[str, str]:
+        """Addresses of smaller copies of a picture, by width in pixels."""
+        return {str(width): f"{self.file_url(file_id)}?w={width}&format=webp" for width in THUMBNAILS}
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone in which the shop's days begin and end."""
@@ -84,6 +90,9 @@ class DataSettings(Group):
     )
     truestyle_data: Path = Field(Path(".truestyle"), description="Folder of the embedded servers and SQLite.")
     upload_max_bytes: int = Field(5_242_880, ge=1024, description="Largest upload, in bytes.")
+    upload_allowed_types: Listed = Field(
+        ["image/jpeg", "image/png", "image/webp"], description="Types of uploads, told by their bytes."
+    )
     import_max_bytes: int = Field(33_554_432, ge=1024, description="Largest catalogue file to import, in bytes.")
 
 

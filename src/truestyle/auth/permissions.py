@@ -20,6 +20,7 @@ class Permission(StrEnum):
     JOBS_READ = "jobs:read"
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
+    FILES_WRITE = "files:write"
     RBAC_WRITE = "rbac:write"
 
 
@@ -42,6 +43,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CATEGORIES_WRITE,
         Permission.LOOKUPS_WRITE,
         Permission.CMS_WRITE,
+        Permission.FILES_WRITE,
         Permission.PRODUCTS_WRITE,
         Permission.PRODUCTS_ANY,
         Permission.STOCK_WRITE,

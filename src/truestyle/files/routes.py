@@ -1,34 +1,60 @@
 """/files: pictures, kept by everybody for ever because their content never changes."""
 
-from fastapi import Request, Response
+from typing import Annotated
 
-from truestyle.deps import ShopDep
-from truestyle.files import service
+from fastapi import Query, Request, Response, UploadFile
+
+from truestyle.deps import OPTIONAL_SIGN_IN, MaybeCaller, ShopDep, SignedInCaller
+from truestyle.files import renditions, service
+from truestyle.files.models import FileAnswer, FileTooLarge, Format, InvalidImage, RangeNotSatisfiable
+from truestyle.files.service import Limits
+from truestyle.files.serving import respond
 from truestyle.infra.http.route import router
-from truestyle.kit.errors import NotFound, responses
+from truestyle.kit.errors import InUse, NotFound, responses
 from truestyle.kit.types import Id
 
 routes = router("/files", tag="Files")
-HEADERS = {
-    "cache-control": "public, max-age=31536000, immutable",
-    "content-security-policy": "default-src 'none'; sandbox",
-    "cross-origin-resource-policy": "cross-origin",
-}
+BINARY = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@routes.post("/upload", status_code=201, responses=responses(FileTooLarge, InvalidImage))
+async def upload_file(file: UploadFile, response: Response, shop: ShopDep, caller: SignedInCaller) -> FileAnswer:
+    """Keep a picture (JPEG, PNG or WebP)."""
+    data = shop.settings.data
+    limits = Limits(data.upload_max_bytes, data.upload_allowed_types)
+    kept = service.answer(await service.upload(shop.store, shop.storage, caller, file, limits), shop.settings.shop)
+    response.headers["location"] = kept.url
+    return kept
 
 
 @routes.get(
     "/{file_id}",
     response_class=Response,
+    openapi_extra=OPTIONAL_SIGN_IN,
     responses={
-        200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}},
+        200: {"description": "The file.", **BINARY},
+        206: {"description": "The part that `Range` asked for.", **BINARY},
         304: {"description": "Not modified."},
-        **responses(NotFound),
+        **responses(NotFound, RangeNotSatisfiable),
     },
 )
-async def get_file(file_id: Id, request: Request, shop: ShopDep) -> Response:
-    """The bytes of a public file."""
-    file = await service.public(shop.store, file_id)
-    headers = {**HEADERS, "etag": f'"{file.sha256[:32]}"'}
-    if headers["etag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(await service.content(shop.storage, file), headers=headers, media_type=file.content_type)
+async def get_file(
+    file_id: Id,
+    request: Request,
+    shop: ShopDep,
+    caller: MaybeCaller,
+    w: Annotated[int | None, Query(ge=1, le=4096, description="Width in pixels; the next of a ladder is sent.")] = None,
+    format: Annotated[Format | None, Query(description="Encode as.")] = None,  # noqa: A002 - the contract's name
+) -> Response:
+    """The bytes of a file, or of a smaller copy of a picture."""
+    file = await service.visible(shop.store, caller, file_id)
+    if w is not None or format is not None:
+        file = await renditions.of(shop.store, shop.storage, file, w, format or Format.WEBP)
+    return await respond(request, shop.storage, file)
+
+
+@routes.delete("/{file_id}", status_code=204, responses=responses(NotFound, InUse))
+async def remove_file(file_id: Id, shop: ShopDep, caller: SignedInCaller) -> None:
+    """Delete a file of one's own that nothing names."""
+    await shop.store.files.get(file_id, source_id=None, **service.owned(caller))
+    await service.remove(shop.store, shop.storage, file_id)

@@ -100,6 +100,7 @@ class Resource(Generic[D]):
     unique: tuple[tuple[str, ...], ...] = ()
     derived: Mapping[str, Callable[[str], str]] = field(default_factory=dict)  # from `name`, when absent
     used_by: tuple[tuple[str, str], ...] = ()
+    names: tuple[tuple[str, str], ...] = (("image_id", "files"),)  # fields that hold another collection's id
     copies: tuple[Copy, ...] = ()
     sorts: tuple[str, ...] = ("sort_order", "name", "-created_at", "created_at")
     only: frozenset[str] = ACTS
@@ -120,11 +121,16 @@ class Resource(Generic[D]):
         ]
         fields = {sort.lstrip("-") for sort in self.sorts} - {"created_at"}
         sorted_ = [IndexModel([(name, 1), ("_id", 1)]) for name in sorted(fields)]
+        naming = [
+            IndexModel(name, partialFilterExpression={name: {"$type": "objectId"}})
+            for name, _ in self.names
+            if name in self.document.model_fields
+        ]
         base: Any = Declared
         made = type(
             f"{self.document.__name__}Repository",
             (base,),
-            {"document": self.document, "name": self.name, "indexes": (*unique, *sorted_)},
+            {"document": self.document, "name": self.name, "indexes": (*unique, *sorted_, *naming)},
         )
         return cast("type[Declared[D]]", made)
 
@@ -192,8 +198,29 @@ async def create(store: Any, resource: Resource[D], values: dict[str, Any]) -> D
     for name, derive in resource.derived.items():
         if values.get(name) is None:
             values[name] = derive(values["name"])
-    added: D = await store.of(resource.document).add(resource.document.model_validate(values))
-    return added
+    document = resource.document.model_validate(values)
+
+    async def work(tx: Any) -> D:
+        await _hold_named(tx, resource, values)
+        added: D = await tx.of(resource.document).add(document)
+        return added
+
+    # One document is atomic by itself: only what names another needs a transaction.
+    if any(values.get(name) is not None for name, _ in resource.names):
+        return cast("D", await store.transaction(work))
+    return await work(store)
+
+
+async def _hold_named(tx: Any, resource: Resource[D], values: Mapping[str, Any]) -> None:
+    """Keep what is named from vanishing meanwhile. Raises ValidationFailed where it is not there."""
+    for name, collection in resource.names:
+        key = values.get(name)
+        if key is not None:
+            done = await tx.db[collection].update_one(
+                {"_id": key}, {"$set": {"used_at": clock.now()}}, session=tx.session
+            )
+            if not done.matched_count:
+                raise ValidationFailed("names something that does not exist", ("body", name))
 
 
 async def change(
@@ -213,6 +240,7 @@ async def change(
         if "code" in fresh and getattr(before, "is_system", False):
             msg = "The code of a built-in row cannot be changed."
             raise InUse(msg)
+        await _hold_named(tx, resource, fresh)
         after = await repository.change(key, {"$set": fresh})
         if after is None:
             raise NotFound

@@ -94,7 +94,7 @@ class Gallery:
         known = own_file(source, self.store.shop.file_url(""))
         try:
             if known is not None:
-                return (await files.public(self.store, known)).id
+                return (await files.visible(self.store, None, known)).id
             if source.startswith(ART):
                 return await self._draw(source, threads)
             content = await self.fetcher.fetch(source)

@@ -150,7 +150,7 @@ def card(row: Row, shop: ShopSettings) -> ProductCard:
 
 
 def _image(image: Image, shop: ShopSettings) -> ImageAnswer:
-    return ImageAnswer(**image.model_dump(), url=shop.file_url(image.id))
+    return ImageAnswer(**image.model_dump(), url=shop.file_url(image.id), thumbnails=shop.thumbnails(image.id))
 
 
 def _warnings(product: Product) -> list[str]:

@@ -28,6 +28,9 @@ async def resolve(tx: Store, body: ProductChange) -> dict[str, Any]:
         found["categories"] = [_ref(row) for row in await _hold(tx, Category, "category_ids", body.category_ids)]
     if "occasion_ids" in sent:
         found["occasions"] = [_ref(row) for row in await _hold(tx, Occasion, "occasion_ids", body.occasion_ids)]
+    for at, variant in enumerate(body.variants or [] if "variants" in sent else []):
+        if variant.image_id is not None and not await tx.files.hold(variant.image_id):
+            raise ValidationFailed("names something that does not exist", ("body", "variants", at, "image_id"))
     return found
 
 

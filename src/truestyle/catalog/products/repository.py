@@ -28,6 +28,10 @@ class Products(Repository[Product]):
     indexes = (
         IndexModel("slugs", unique=True),
         IndexModel("variants.sku", unique=True),
+        *(
+            IndexModel(key, partialFilterExpression={key: {"$type": "objectId"}})
+            for key in ("images.id", "variants.image_id")
+        ),
         IndexModel([("status", ASCENDING), ("_id", DESCENDING)]),
         *(
             IndexModel([("status", ASCENDING), (key, order), ("_id", order)])
