@@ -56,6 +56,16 @@ async def test_making_removing_and_choosing_defaults_at_once_leaves_exactly_one(
     assert len(await defaults(shop, shopper)) == 1
 
 
+async def test_removing_the_only_address_and_adding_another_at_once_leaves_a_default(
+    client: AsyncClient, shop: Shop, shopper: make.Person
+) -> None:
+    only = await add(client, shopper)
+    for _ in range(10):
+        remove = client.delete(f"{PATH}/{only['id']}", headers=shopper.headers)
+        _, only = await asyncio.gather(remove, add(client, shopper))
+        assert await defaults(shop, shopper) == [only["id"]]
+
+
 async def test_when_the_default_goes_the_newest_left_takes_over(
     client: AsyncClient, shop: Shop, shopper: make.Person
 ) -> None:
