@@ -30,6 +30,9 @@ MAY: dict[str, tuple[str, ...]] = {
     "look_up_pincode": ANYONE,
     **dict.fromkeys(("list_products", "get_product_by_slug", "get_product", "get_file"), ANYONE),
     **dict.fromkeys(("upload_file", "remove_file"), SIGNED_IN),
+    **dict.fromkeys(("compare_products", "list_related_products", "list_product_images"), ANYONE),
+    "get_product_image": ANYONE,
+    **{f"{verb}_product_image": SELLERS for verb in ("create", "change", "patch", "remove", "upload")},
     **dict.fromkeys(("create_product", "change_product", "patch_product", "remove_product"), SELLERS),
     **dict.fromkeys(("set_stock", "list_stock_movements", "import_products", "get_job"), SELLERS),
     **{f"{verb}_{name}": ANYONE for name in LOOKUPS for verb in ("list", "get")},
@@ -60,7 +63,7 @@ MAY: dict[str, tuple[str, ...]] = {
 }
 for _name in ("change_categories", "patch_categories"):  # these two are ordinary code, under other names
     del MAY[_name]
-MULTIPART = {"import_products", "upload_file"}
+MULTIPART = {"import_products", "upload_file", "upload_product_image"}
 NO_BODY = {"update_profile"}
 ELSEWHERE = {"refresh_token": "answers 401 to everybody without a refresh token: see tests/auth"}
 

@@ -10,6 +10,7 @@ from truestyle.cart import wish_routes
 from truestyle.catalog import categories
 from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
+from truestyle.catalog.products import picture_routes
 from truestyle.catalog.products import routes as products
 from truestyle.cms.content import CONTENT
 from truestyle.deps import Db, MaybeCaller, PublicRead, allowed
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.book,
     importing.routes,
     products.routes,
+    picture_routes.routes,
     lookups,
     categories.routes,
     content,

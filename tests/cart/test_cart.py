@@ -250,3 +250,32 @@ class TestLines:
         assert (page["items"], page["total"], page["pages"]) == (cart["items"][1:], 2, 2)
         gone = await client.delete(f"/cart-items/{made.json()['id']}", headers=basket.headers)
         assert (gone.status_code, len(gone.json()["items"])) == (200, 1)
+
+
+class TestSkusThatAreNoMore:
+    async def test_their_lines_leave_every_cart(
+        self, basket: Basket, client: AsyncClient, shop: Shop, admin: make.Person, kurta: Product
+    ) -> None:
+        fleeting = await make.product(shop, stock=2, variants=[{"sku": "GONE"}])
+        await basket.add(fleeting, "GONE")
+        await basket.add(kurta)
+        await basket.add(kurta, "K-L")
+        assert (await client.delete(f"/products/{fleeting.id}", headers=admin.headers)).status_code == 204
+        assert [one["sku"] for one in (await basket.see())["items"]] == ["K-M", "K-L"]
+        stock = {"sku": "K-L", "on_hand": 0}
+        await client.put(f"/products/{kurta.id}/stock", json=stock, headers=admin.headers)
+        dropped = await client.put(f"/products/{kurta.id}", json={"variants": SKUS[:1]}, headers=admin.headers)
+        assert dropped.status_code == 200, dropped.text
+        cart = await basket.see()
+        assert [one["sku"] for one in cart["items"]] == ["K-M"]
+
+    async def test_no_line_is_added_while_its_product_goes(
+        self, basket: Basket, client: AsyncClient, shop: Shop, admin: make.Person
+    ) -> None:
+        for at in range(10):
+            product = await make.product(shop, variants=[{"sku": f"G-{at}"}])
+            remove = client.delete(f"/products/{product.id}", headers=admin.headers)
+            added, removed = await asyncio.gather(basket.add(product, f"G-{at}"), remove)
+            assert removed.status_code == 204
+            assert added.status_code in {200, 404, 409}
+        assert await shop.store.carts.count({"items": {"$ne": []}}) == 0

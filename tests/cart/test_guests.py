@@ -1,10 +1,11 @@
 """Guests' carts, what a client kept, and what happens on signing in."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from httpx import AsyncClient
 from pymongo.errors import PyMongoError
 
@@ -65,6 +66,26 @@ async def test_header_or_cookie_brings_a_guest_back_to_the_cart(
     assert cart.user_id is None
     assert cart.expires_at is not None
     assert cart.expires_at - clock.now() > timedelta(days=29)
+
+
+async def test_each_change_puts_the_end_of_a_guests_cart_off(client: AsyncClient, kurta: Product, shop: Shop) -> None:
+    async def ends() -> datetime:
+        cart = await shop.store.carts.get(guest_cart_id(TOKEN))
+        assert cart.expires_at is not None
+        return cart.expires_at
+
+    item = (await add(client, kurta, GUEST)).json()["items"][0]["id"]
+    began = last = await ends()
+    for days, change in enumerate(("more", "quantity", "remove", "clear"), start=1):
+        with time_machine.travel(began + timedelta(days=days - 30)):
+            if change == "more":
+                await add(client, kurta, GUEST)
+            elif change == "quantity":
+                await client.put(f"/cart/{item}", json={"quantity": 5}, headers=GUEST)
+            else:
+                await client.delete(f"/cart/{item if change == 'remove' else 'clear'}", headers=GUEST)
+        assert await ends() > last + timedelta(hours=23), change
+        last = await ends()
 
 
 @pytest.mark.parametrize("token", ["short", "x" * 65, "a b" * 20, "$" * 40, "\u00e9" * 40])

@@ -19,35 +19,54 @@ class Carts(Repository[Cart]):
     indexes = (
         IndexModel("user_id", unique=True, partialFilterExpression={"user_id": {"$type": "objectId"}}),
         IndexModel("expires_at", expireAfterSeconds=0),
+        IndexModel("items.sku"),
     )
 
-    async def more(self, owner: dict[str, Any], sku: str, count: int, most: int, price: int) -> bool:
+    # `expires`: when the cart of a guest is to be forgotten, which each change puts off; None for a user's.
+
+    async def more(
+        self, owner: dict[str, Any], sku: str, count: int, most: int, price: int, expires: datetime | None
+    ) -> bool:
         """Add pieces to a line that is there; False if there is none, or it would pass `most`."""
         line = {"$elemMatch": {"sku": sku, "quantity": {"$lte": most - count}}}
         update = {"$inc": {"items.$.quantity": count}, "$set": {"items.$.unit_price": price}}
-        return await self._touch({**owner, "items": line}, update)
+        return await self._touch({**owner, "items": line}, update, expires)
 
-    async def put(self, owner: dict[str, Any], item: CartItem, lines: int) -> bool:
+    async def put(self, owner: dict[str, Any], item: CartItem, lines: int, expires: datetime | None) -> bool:
         """Add a new line; False if the SKU is in the cart already, or the cart has `lines` lines."""
         where = {**owner, "items.sku": {"$ne": item.sku}, f"items.{lines - 1}": {"$exists": False}}
-        return await self._touch(where, {"$push": {"items": item.model_dump()}})
+        return await self._touch(where, {"$push": {"items": item.model_dump()}}, expires)
 
-    async def set_quantity(self, owner: dict[str, Any], item_id: ObjectId, quantity: int, price: int) -> bool:
+    async def set_quantity(
+        self, owner: dict[str, Any], item_id: ObjectId, quantity: int, price: int, expires: datetime | None
+    ) -> bool:
         """Change a line; False if there is none such."""
         update = {"$set": {"items.$.quantity": quantity, "items.$.unit_price": price}}
-        return await self._touch({**owner, "items.id": item_id}, update)
+        return await self._touch({**owner, "items.id": item_id}, update, expires)
 
-    async def drop(self, owner: dict[str, Any], item_id: ObjectId) -> bool:
+    async def drop(self, owner: dict[str, Any], item_id: ObjectId, expires: datetime | None) -> bool:
         """Remove a line; False if there is none such."""
-        return await self._touch({**owner, "items.id": item_id}, {"$pull": {"items": {"id": item_id}}})
+        return await self._touch({**owner, "items.id": item_id}, {"$pull": {"items": {"id": item_id}}}, expires)
+
+    async def forget(self, skus: Sequence[str]) -> None:
+        """Remove the lines of SKUs that are no more, from every cart."""
+        await self.collection.update_many(
+            {"items.sku": {"$in": list(skus)}},
+            {
+                "$pull": {"items": {"sku": {"$in": list(skus)}}},
+                "$set": {"updated_at": clock.now()},
+                "$inc": {"version": 1},
+            },
+            session=self.session,
+        )
 
     async def remove_of(self, user_id: ObjectId) -> None:
         """A user's cart with all in it."""
         await self.collection.delete_one({"user_id": user_id}, session=self.session)
 
-    async def clear(self, owner: dict[str, Any]) -> None:
+    async def clear(self, owner: dict[str, Any], expires: datetime | None) -> None:
         """Remove every line."""
-        await self._touch(owner, {"$set": {"items": []}})
+        await self._touch(owner, {"$set": {"items": []}}, expires)
 
     async def ensure(self, owner: dict[str, Any], expires_at: datetime | None) -> Cart:
         """The owner's cart, made if there is none yet."""
@@ -76,10 +95,11 @@ class Carts(Repository[Cart]):
             session=self.session,
         )
 
-    async def _touch(self, where: dict[str, Any], update: dict[str, Any]) -> bool:
+    async def _touch(self, where: dict[str, Any], update: dict[str, Any], expires: datetime | None) -> bool:
+        kept = {} if expires is None else {"expires_at": expires}
         stamped = {
             **update,
-            "$set": {**update.get("$set", {}), "updated_at": clock.now()},
+            "$set": {**update.get("$set", {}), **kept, "updated_at": clock.now()},
             "$inc": {**update.get("$inc", {}), "version": 1},
         }
         return (await self.collection.update_one(where, stamped, session=self.session)).modified_count == 1

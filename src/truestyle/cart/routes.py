@@ -38,7 +38,7 @@ async def sync_cart(body: CartSync, store: Db, owner: CartOwner) -> CartAnswer:
 @routes.delete("/cart/clear", openapi_extra=OPTIONAL_SIGN_IN)
 async def clear_cart(store: Db, owner: CartOwner) -> CartAnswer:
     """Empty the cart."""
-    await store.carts.clear(owner.where)
+    await service.clear(store, owner)
     return await service.view(store, owner)
 
 

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -160,23 +160,32 @@ async def add(store: Store, owner: Owner, body: CartAdd) -> str:
 
 
 async def _put(store: Store, owner: Owner, product_id: ObjectId, variant: Variant, count: int, most: int) -> None:
-    expires = None
-    if owner.user_id is None:
-        expires = clock.now() + timedelta(days=store.shop.guest_cart_days)
+    expires = _expiry(store, owner)
     for _ in range(2):  # a first line of the same SKU may be added by another request in between
-        if await store.carts.more(owner.where, variant.sku, count, most, variant.price):
-            return
+        if await store.carts.more(owner.where, variant.sku, count, most, variant.price, expires):
+            return await _require_sold(store, variant.sku)
         cart = await _ensure(store, owner, expires)
         if any(item.sku == variant.sku and item.quantity > most - count for item in cart.items):
             raise _too_many(most)
         item = CartItem(
             product_id=product_id, sku=variant.sku, quantity=count, unit_price=variant.price, added_at=clock.now()
         )
-        if await store.carts.put(owner.where, item, store.shop.max_cart_lines):
-            return
+        if await store.carts.put(owner.where, item, store.shop.max_cart_lines, expires):
+            return await _require_sold(store, variant.sku)
         if len(cart.items) >= store.shop.max_cart_lines:
             raise ValidationFailed(f"the cart is full: at most {store.shop.max_cart_lines} lines", ("body", "sku"))
     raise _too_many(most)
+
+
+def _expiry(store: Store, owner: Owner) -> datetime | None:
+    return None if owner.user_id is not None else clock.now() + timedelta(days=store.shop.guest_cart_days)
+
+
+async def _require_sold(store: Store, sku: str) -> None:
+    """A SKU may have been deleted since it was looked up; whoever deletes clears the carts, then or here."""
+    if not await store.stock.available([sku]):
+        await store.carts.forget([sku])
+        raise NotFound
 
 
 async def _ensure(store: Store, owner: Owner, expires: Any) -> Cart:
@@ -237,14 +246,19 @@ async def set_quantity(store: Store, owner: Owner, item_id: ObjectId, quantity: 
     if quantity > most:
         raise _too_many(most)
     await _require_available(store, item.sku, quantity)
-    if not await store.carts.set_quantity(owner.where, item_id, quantity, variant.price):
+    if not await store.carts.set_quantity(owner.where, item_id, quantity, variant.price, _expiry(store, owner)):
         raise NotFound
 
 
 async def drop(store: Store, owner: Owner, item_id: ObjectId) -> None:
     """Remove a line. Raises NotFound."""
-    if not await store.carts.drop(owner.where, item_id):
+    if not await store.carts.drop(owner.where, item_id, _expiry(store, owner)):
         raise NotFound
+
+
+async def clear(store: Store, owner: Owner) -> None:
+    """Remove every line."""
+    await store.carts.clear(owner.where, _expiry(store, owner))
 
 
 async def sync(store: Store, owner: Owner, items: Iterable[SyncItem]) -> list[str]:
@@ -271,7 +285,7 @@ async def sync(store: Store, owner: Owner, items: Iterable[SyncItem]) -> list[st
         if count:
             try:
                 await _put(store, owner, product.id, variant, count, most)
-            except ValidationFailed:
+            except (ValidationFailed, NotFound):
                 notices.append(f"{product.name} ({sku}) did not fit into the cart.")
     return notices
 

@@ -63,9 +63,10 @@ class Products(Repository[Product]):
         rows = await self.collection.find({"variants.sku": {"$in": list(skus)}}, session=self.session).to_list()
         return [Product.load(row) for row in rows]
 
-    async def by_ids(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Product]:
-        """Products by id; the missing are left out."""
-        rows = await self.collection.find({"_id": {"$in": list(ids)}}, session=self.session).to_list()
+    async def by_ids(self, ids: Iterable[ObjectId], where: Mapping[str, Any] | None = None) -> dict[ObjectId, Product]:
+        """Products by id, within `where`; the missing are left out."""
+        wanted = {"_id": {"$in": list(ids)}, **(where or {})}
+        rows = await self.collection.find(wanted, session=self.session).to_list()
         return {row["_id"]: Product.load(row) for row in rows}
 
     async def by_slug(self, slug: str) -> Product | None:
@@ -105,6 +106,26 @@ class Products(Repository[Product]):
                 await self.collection.bulk_write(writes, session=self.session)
             except BulkWriteError as error:
                 raise refused(error) from error
+
+    async def pictures(self, where: Mapping[str, Any], skip: int, limit: int) -> tuple[list[tuple[ObjectId, Row]], int]:
+        """Some of the pictures of the matching products, as (product, picture), and how many there are in all."""
+        there = [{"$match": {**where, "images.0": {"$exists": True}}}, {"$sort": {"_id": 1}}]
+        counted = await self.collection.aggregate(
+            [*there, {"$group": {"_id": None, "n": {"$sum": {"$size": "$images"}}}}], session=self.session
+        )
+        totals = await counted.to_list()
+        shown = await self.collection.aggregate(
+            [
+                *there,
+                {"$project": {"images": {"$sortArray": {"input": "$images", "sortBy": {"position": 1}}}}},
+                {"$unwind": "$images"},
+                {"$skip": skip},
+                {"$limit": limit},
+            ],
+            session=self.session,
+        )
+        rows = [(row["_id"], row["images"]) async for row in shown]
+        return rows, totals[0]["n"] if totals else 0
 
     async def cards(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
         """One page of rows with the fields of a card."""

@@ -2,28 +2,39 @@
 
 from typing import Annotated
 
+from bson import ObjectId
 from fastapi import Depends, Request, Response
+from fastapi import Query as Ask
 from fastapi.responses import RedirectResponse
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
-from truestyle.catalog.products import reading, service
+from truestyle.catalog.products import neighbours, reading, service
 from truestyle.catalog.products.models import ProductAnswer, ProductCard, ProductChange, ProductCreate
+from truestyle.catalog.products.neighbours import Comparison
 from truestyle.catalog.products.reading import Filters
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, Version, allowed
 from truestyle.infra.http.route import gathered, router
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Stock, StockSet
 from truestyle.inventory.repository import InsufficientStock
-from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
+from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
-from truestyle.kit.types import Id
+from truestyle.kit.types import Id, Line, object_id
 
 routes = router("/products", tag="Products")
 Writer = Annotated[Caller, allowed(Permission.PRODUCTS_WRITE)]
 Keeper = Annotated[Caller, allowed(Permission.STOCK_WRITE)]
 SORTS = ("-created_at", "relevance", "price", "-price", "-rating", "-popularity", "name")
 Query = Annotated[PageQuery, paging(*SORTS)]
+
+
+def read_id(text: str) -> ObjectId:
+    """An id from a query. Raises ValidationFailed."""
+    try:
+        return object_id(text.strip())
+    except ValueError as error:
+        raise ValidationFailed(str(error), ("query", "ids")) from error
 
 
 async def _relevance_first(request: Request, query: Query) -> PageQuery:
@@ -52,6 +63,14 @@ async def list_products(
     return (await reading.find(store, caller, filters, query)).page()
 
 
+@routes.get("/compare", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))
+async def compare_products(
+    store: Db, caller: MaybeCaller, ids: Annotated[list[Line], Ask(max_length=20, description="Ids, also by comma.")]
+) -> Comparison:
+    """Products side by side."""
+    return await neighbours.compare(store, caller, [read_id(one) for part in ids for one in part.split(",")])
+
+
 @routes.get("/slug/{slug}", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))
 async def get_product_by_slug(slug: str, store: Db, caller: MaybeCaller) -> ProductAnswer:
     """A product by its slug; a former slug redirects."""
@@ -66,6 +85,17 @@ async def get_product_by_slug(slug: str, store: Db, caller: MaybeCaller) -> Prod
 async def get_product(product_id: Id, store: Db, caller: MaybeCaller) -> ProductAnswer:
     """A product with its variants and what is available now."""
     return await reading.page(store, caller, product_id)
+
+
+@routes.get(
+    "/{product_id}/related", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound)
+)
+async def list_related_products(
+    product_id: Id, store: Db, caller: MaybeCaller, limit: Annotated[int, Ask(ge=1, le=50)] = 12
+) -> Page[ProductCard]:
+    """Products like this one."""
+    cards = await neighbours.related(store, caller, product_id, limit)
+    return Page(items=cards, total=len(cards), page=1, page_size=limit, pages=1)
 
 
 async def change_product(

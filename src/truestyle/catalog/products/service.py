@@ -84,6 +84,8 @@ async def change(
 ) -> Product:
     """Change what was sent. Raises NotFound, ValidationFailed, Duplicate, InUse, VersionConflict."""
 
+    gone: list[str] = []
+
     async def work(tx: Store) -> Product:
         before = await tx.products.get(key, **own(caller))
         if version is not None and before.version != version:
@@ -98,11 +100,15 @@ async def change(
             values["slug"] = await _free_slug(tx, values["name"], before.slugs)
             values["slugs"] = list(dict.fromkeys([*before.slugs, values["slug"]]))
         after = listing(before.model_copy(update=values))
-        await _drop_stock(tx, before, after)
+        gone.clear()
+        gone.extend(await _drop_stock(tx, before, after))
         await open_stock(tx, [(sku, key, count) for sku, count in opening.items()], caller.user_id)
         return await store_changes(tx, before, after)
 
-    return await _retrying_slug(store, work)
+    changed = await _retrying_slug(store, work)
+    if gone:
+        await store.carts.forget(gone)  # after the commit: whoever adds such a line later finds the SKU gone
+    return changed
 
 
 async def store_changes(tx: Store, before: Product, after: Product) -> Product:
@@ -130,12 +136,12 @@ _STAMPS = {"_id", "created_at", "updated_at", "version", "popularity", "rating"}
 async def remove(store: Store, caller: Caller, key: ObjectId) -> None:
     """Delete, or archive what was ever ordered. Raises NotFound."""
 
-    async def work(tx: Store) -> None:
+    async def work(tx: Store) -> list[str]:
         product = await tx.products.get(key, **own(caller))
         stock = await tx.stock.of_products([key])
         if await tx.orders.names_product(key) or any(row.reserved for row in stock):
             await tx.products.archive(key)
-            return
+            return []
         await tx.movements.write(
             [
                 Movement(
@@ -152,10 +158,12 @@ async def remove(store: Store, caller: Caller, key: ObjectId) -> None:
         )
         for row in stock:
             await tx.stock.adjust(row.sku, -row.on_hand, expected=row.on_hand)
-        await tx.stock.close([one.sku for one in product.variants])
+        skus = [one.sku for one in product.variants]
+        await tx.stock.close(skus)
         await tx.products.remove(key)
+        return skus
 
-    await store.transaction(work)
+    await store.carts.forget(await store.transaction(work))  # after the commit, as in `change`
 
 
 def _plain(body: ProductChange) -> dict[str, Any]:
@@ -243,12 +251,13 @@ def _require_distinct(variants: Sequence[Variant]) -> None:
         seen_options.add(one.option())
 
 
-async def _drop_stock(tx: Store, before: Product, after: Product) -> None:
-    """Close the stock of SKUs that are gone. Raises InUse where there is stock, a reservation or an order."""
+async def _drop_stock(tx: Store, before: Product, after: Product) -> list[str]:
+    """Close the stock of SKUs that are gone; which. Raises InUse where there is stock, a reservation or an order."""
     gone = [one.sku for one in before.variants if after.variant(one.sku) is None]
     if gone and (await tx.stock.close(gone) != len(gone) or await tx.orders.names_skus(gone)):
         msg = "A SKU that is left out has stock, reservations or orders."
         raise InUse(msg)
+    return gone
 
 
 async def _free_slug(tx: Store, name: str, mine: Sequence[str] = ()) -> str:
