@@ -83,7 +83,6 @@ async def change(
     store: Store, caller: Caller, key: ObjectId, body: ProductChange, version: int | None = None
 ) -> Product:
     """Change what was sent. Raises NotFound, ValidationFailed, Duplicate, InUse, VersionConflict."""
-
     gone: list[str] = []
 
     async def work(tx: Store) -> Product:
