@@ -97,8 +97,10 @@ class TestChange:
     async def test_null_clears_what_may_be_null_and_is_refused_elsewhere(
         self, client: AsyncClient, staff: make.Person
     ) -> None:
-        row = await add(client, staff, name="A", description="words", image_id=str(ObjectId()))
+        row = await add(client, staff, name="A", description="words")
         path = f"/brands/{row['id']}"
+        unknown = await client.put(path, json={"image_id": str(ObjectId())}, headers=staff.headers)
+        refused(unknown, 422, "validation_error")
         body = {"description": None, "image_id": None}
         cleared = (await client.put(path, json=body, headers=staff.headers)).json()
         assert (cleared["description"], cleared["image_id"], cleared["name"]) == (None, None, "A")
