@@ -116,7 +116,7 @@ async def _repeat(
 ) -> Repeat:
     if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):
         raise ValidationFailed("must be printable ASCII", ("header", "Idempotency-Key"))
-    return Repeat(idempotency_key, request.scope["path"].encode() + b"\0" + await request.body())
+    return Repeat(idempotency_key, await request.body())
 
 
 async def _if_match(if_match: Annotated[str | None, Header(max_length=20)] = None) -> int | None:

@@ -253,3 +253,30 @@ class TestGuests:
         assert (await client.get(path)).status_code == 401
         assert (await client.get(path, headers=buyer.headers)).status_code == 404
         assert (await client.get(path, headers=staff.headers)).status_code == 200
+
+
+async def test_a_coupon_code_is_never_passed_over_in_silence(
+    client: AsyncClient, shop: Shop, shopper: make.Person
+) -> None:
+    product = await make.product(shop)
+    sku = product.variants[0].sku
+    await make.cart(shop, shopper, {sku: 1})
+    for path, body in (("/checkout", make.COD), ("/checkout/quote", {"pincode": "560038"})):
+        answer = await client.post(path, json={**body, "coupon_code": "FREE"}, headers=shopper.headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "coupon_invalid")
+        assert "FREE" in answer.json()["reason"]
+    assert await shop.store.orders.count({}) == 0
+    assert await shop.store.stock.available([sku]) == {sku: 10}
+
+
+async def test_checkout_and_orders_are_one_operation_to_an_idempotency_key(
+    client: AsyncClient, shop: Shop, shopper: make.Person
+) -> None:
+    product = await make.product(shop)
+    await make.cart(shop, shopper, {product.variants[0].sku: 1})
+    headers = {**shopper.headers, "idempotency-key": "either-way"}
+    first = await client.post("/checkout", json=make.COD, headers=headers)
+    again = await client.post("/orders/", json=make.COD, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again.headers["idempotency-replayed"] == "true"

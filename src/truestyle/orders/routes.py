@@ -14,7 +14,7 @@ from truestyle.kit.idempotency import IdempotencyInProgress, IdempotencyKeyReuse
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
 from truestyle.orders import listing, service
-from truestyle.orders.errors import CartEmpty, CodUnavailable, NotDeliverable, NotEditable, PriceChanged
+from truestyle.orders.errors import CartEmpty, CodUnavailable, CouponInvalid, NotDeliverable, NotEditable, PriceChanged
 from truestyle.orders.flow import InvalidTransition
 from truestyle.orders.listing import Filters
 from truestyle.orders.models import (
@@ -41,12 +41,15 @@ REFUSALS = responses(
     PriceChanged,
     NotDeliverable,
     CodUnavailable,
+    CouponInvalid,
     IdempotencyInProgress,
     IdempotencyKeyReused,
 )
 
 
-@checkout.post("/checkout/quote", openapi_extra=OPTIONAL_SIGN_IN, responses=responses(CartEmpty, NotFound))
+@checkout.post(
+    "/checkout/quote", openapi_extra=OPTIONAL_SIGN_IN, responses=responses(CartEmpty, CouponInvalid, NotFound)
+)
 async def quote_checkout(body: QuoteAsk, store: Db, owner: CartOwner) -> Quote:
     """What the cart would cost, delivered there; changes nothing."""
     return await service.quote(store, owner, body)

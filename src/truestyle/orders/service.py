@@ -21,7 +21,7 @@ from truestyle.kit.idempotency import Answered, Claim
 from truestyle.orders import delivery, tax
 from truestyle.orders.amounts import TAX_STEP, tax_step
 from truestyle.orders.checkout import Placement, Till, placed_body, price_for
-from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, NotDeliverable, NotEditable
+from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, CouponInvalid, NotDeliverable, NotEditable
 from truestyle.orders.flow import ALIASES, CANCELLABLE, EDITABLE, InvalidTransition, OrderStatus, before
 from truestyle.orders.models import (
     HistoryEntry,
@@ -85,6 +85,7 @@ def _outcome(order: Order) -> Outcome:
 
 
 async def _place(store: Store, till: Till, owner: Owner, body: OrderPlace, claim: Claim | None) -> Order:
+    _require_no_coupon(body.coupon_code)
     shipping = await _address(store, owner, body.address_id, body.address)
     billing = shipping
     if body.billing_address_id is not None:
@@ -137,6 +138,12 @@ async def _email(store: Store, owner: Owner, body: OrderPlace) -> str:
     return body.email
 
 
+def _require_no_coupon(code: str | None) -> None:
+    """There are no coupons yet: a code that is sent must not be passed over in silence. Raises CouponInvalid."""
+    if code is not None:
+        raise CouponInvalid(f"There is no coupon {code}.")
+
+
 async def quote(store: Store, owner: Owner, ask: QuoteAsk) -> Quote:
     """What the cart would cost, delivered there; nothing is changed. Raises CartEmpty, NotFound, ValidationFailed."""
     given = [one is not None for one in (ask.address_id, ask.address, ask.pincode)]
@@ -147,6 +154,7 @@ async def quote(store: Store, owner: Owner, ask: QuoteAsk) -> Quote:
         to = AddressFields(full_name="", phone="", line1="", city="", state=state, pincode=pincode)
     else:
         to = await _address(store, owner, ask.address_id, ask.address)
+    _require_no_coupon(ask.coupon_code)
     cart = await carts.get(store, owner)
     products = await store.products.by_ids({item.product_id for item in cart.items})
     chosen, lines = [], []
