@@ -45,8 +45,11 @@ def test_a_cursor_of_another_sort_or_filter_is_refused(sort: str, where: dict[st
         paging.decode(cursor, BOUND)
 
 
+SOME_ID = ObjectId("65af0b12c4a1d2e3f4a5b6c7")
+
+
 def _forged(**row: Any) -> str:
-    return base64.urlsafe_b64encode(bson.encode({"b": BOUND, "v": 1, "i": ObjectId(), **row})).decode().rstrip("=")
+    return base64.urlsafe_b64encode(bson.encode({"b": BOUND, "v": 1, "i": SOME_ID, **row})).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
