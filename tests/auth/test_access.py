@@ -1,7 +1,6 @@
 """Who may do what: the built-in roles, and permissions as data."""
 
 import pytest
-from bson import ObjectId
 from httpx import AsyncClient
 
 from tests import make
@@ -9,7 +8,7 @@ from truestyle.auth.permissions import GRANTS, Permission, Role
 from truestyle.auth.repository import SUBJECT
 from truestyle.shop import Shop
 
-NOWHERE = str(ObjectId())
+NOWHERE = "65af0b12c4a1d2e3f4a5b6c7"
 KURTA = {"name": "Kurta", "price": "999.00"}
 STATUS = {"status": "packed"}
 # (method, path, body, the statuses for nobody, customer, vendor, staff, admin)

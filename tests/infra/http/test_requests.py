@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from bson import ObjectId
 from httpx import AsyncClient
 
 from tests import make
 from truestyle.shop import Shop
 
 JSON = {"content-type": "application/json"}
-NOWHERE = str(ObjectId())
+NOWHERE = "65af0b12c4a1d2e3f4a5b6c7"
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]:
