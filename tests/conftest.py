@@ -9,12 +9,14 @@ import pytest
 from fastapi import FastAPI
 
 from tests import make
+from truestyle.infra import telemetry
 from truestyle.infra.local.server import LocalMongo
 from truestyle.main import create_app
 from truestyle.settings import Settings
 from truestyle.shop import Shop
 from truestyle.store import Store
 
+telemetry.configure(json=True)
 SECRET = "not-used-anywhere-else-0123456789-"
 SEEDED = {"roles", "permissions", "role_permissions", "versions", "counters"}
 

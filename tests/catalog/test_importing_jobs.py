@@ -39,7 +39,8 @@ async def look(client: httpx.AsyncClient, who: make.Person, answer: httpx.Respon
 
 
 async def events(shop: Shop) -> list[Event]:
-    return [Event.load(row) for row in await shop.store.outbox.collection.find({}).sort("_id", 1).to_list()]
+    found = shop.store.outbox.collection.find({"topic": "products.import"}).sort("_id", 1)
+    return [Event.load(row) for row in await found.to_list()]
 
 
 async def test_an_import_over_http(client: httpx.AsyncClient, shop: Shop, staff: make.Person) -> None:

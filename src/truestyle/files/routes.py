@@ -56,5 +56,5 @@ async def get_file(
 @routes.delete("/{file_id}", status_code=204, responses=responses(NotFound, InUse))
 async def remove_file(file_id: Id, shop: ShopDep, caller: SignedInCaller) -> None:
     """Delete a file of one's own that nothing names."""
-    await shop.store.files.get(file_id, source_id=None, **service.owned(caller))
+    await shop.store.files.get(file_id, **service.PICTURE, **service.owned(caller))
     await service.remove(shop.store, shop.storage, file_id)

@@ -38,6 +38,9 @@ NAMED_BY: tuple[tuple[str, str], ...] = (
 )
 
 
+PICTURE = {"source_id": None, "content_type": {"$regex": "^image/"}}  # not a rendition, nor a file waiting for a job
+
+
 @dataclass(frozen=True)
 class Limits:
     """What uploads may be: bytes, and types by what the bytes are."""
@@ -143,7 +146,7 @@ def owned(caller: Caller) -> dict[str, ObjectId]:
 
 async def visible(store: Store, caller: Caller | None, key: ObjectId) -> File:
     """A file that is public, the caller's own, or anybody's for staff. Raises NotFound."""
-    file = await store.files.get(key, source_id=None)
+    file = await store.files.get(key, **PICTURE)
     own = caller is not None and (file.owner_id == caller.user_id or caller.may(Permission.FILES_WRITE))
     if not file.public and not own:
         raise NotFound
