@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from truestyle import health, routes
+from truestyle import aliases, health, routes
 from truestyle.infra import telemetry
 from truestyle.infra.http import docs, openapi, problems
 from truestyle.infra.http.conditional import Conditional
@@ -49,6 +49,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     )
     prefix = settings.shop.api_v1_prefix
     routes.install(app, prefix)
+    aliases.install(app, prefix)
     docs.install(app)
     openapi.install(app, prefix)
     problems.install(app)
@@ -59,6 +60,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
         default=SMALL_BODY,
         larger={
             f"{prefix}/products": LARGE_BODY,
+            f"{prefix}/product": LARGE_BODY,
             f"{prefix}/products/import": settings.data.import_max_bytes + SMALL_BODY,
         },
         multipart=settings.data.upload_max_bytes + SMALL_BODY,

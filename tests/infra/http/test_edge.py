@@ -54,6 +54,25 @@ async def test_another_method_is_405_and_names_the_right_ones(client: AsyncClien
     assert answer.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/cart/add", "POST"),
+        ("PUT", "/cart/clear", "DELETE"),
+        ("PATCH", "/products/compare", "GET, HEAD"),
+        ("DELETE", "/brands/reorder", "PUT"),
+        ("TRACE", "/users/profile", "GET, HEAD"),
+        ("DELETE", "/user/info", "GET, HEAD"),
+        ("PATCH", "/products/65af0b12c4a1d2e3f4a5b6c7/stock", "PUT"),
+    ],
+)
+async def test_a_name_among_ids_is_never_taken_for_an_id(
+    client: AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 @pytest.mark.parametrize("sane", ["abc-123", "a" * 64, "018f3c2e.x_1"])
 async def test_a_sane_request_id_is_kept(client: AsyncClient, sane: str) -> None:
     answer = await client.get("/nowhere", headers={"x-request-id": sane})

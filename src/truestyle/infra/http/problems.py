@@ -1,6 +1,5 @@
 """Every error as `application/problem+json`, from one place."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, NetworkTimeout, 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from truestyle.infra.http.paths import methods_at
 from truestyle.kit.errors import (
     BodyTooLarge,
     NotFound,
@@ -101,20 +101,10 @@ async def _http(request: Request, error: Exception) -> Response:
     if problem is None:
         headers = dict(failed.headers or {})
         if failed.status_code == 405:  # noqa: PLR2004
-            headers["Allow"] = ", ".join(sorted(_methods(request.app, request.scope["path"])))
+            headers["Allow"] = ", ".join(sorted(methods_at(request.app, request.scope["path"])))
         problem = Problem(title(failed.status_code), headers=headers)
         problem.status, problem.code = failed.status_code, CODES.get(failed.status_code, "error")  # type: ignore[misc]
     return _answer(request, problem)
-
-
-def _methods(app: FastAPI, path: str) -> set[str]:
-    """Every method that some route answers at this path (Starlette only names those of the first that fits)."""
-    found: set[str] = set()
-    for template, operations in app.openapi()["paths"].items():
-        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
-        if re.fullmatch(pattern, path):
-            found |= {method.upper() for method in operations}
-    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _mongo(request: Request, error: Exception) -> Response:

@@ -1,7 +1,8 @@
-"""Our route class: strict JSON, a media type that the route reads, and no unknown query parameters."""
+"""Our route class: strict JSON, a media type that the route reads, no unknown query parameters, ids that are ids."""
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from typing import Any, cast
 
@@ -10,10 +11,23 @@ from fastapi.dependencies.models import Dependant
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from truestyle.infra.http.problems import validation_failed
 from truestyle.kit import strictjson
 from truestyle.kit.errors import UnsupportedMediaType, ValidationFailed
+from truestyle.kit.types import Id
+
+PARAMETER = re.compile(r"{(\w+)}")
+
+
+class IdConvertor(StringConvertor):
+    """A segment of a path that can be an id: what cannot leads nowhere, so that `/cart/add` is never an item."""
+
+    regex = "[0-9a-fA-F]{24}"
+
+
+register_url_convertor("id", IdConvertor())
 
 
 class StrictRequest(Request):
@@ -31,6 +45,12 @@ class StrictRequest(Request):
 
 class Route(APIRoute):
     """A route that refuses what it does not understand."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        asked = inspect.signature(endpoint).parameters
+        ids = {name for name, one in asked.items() if one.annotation == Id}
+        path = PARAMETER.sub(lambda found: f"{{{found[1]}:id}}" if found[1] in ids else found[0], path)
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind our checks."""
