@@ -77,7 +77,7 @@ async def empty(store: Store) -> None:
     lookups = {one.name for one in store.declared.collections()}
     for one in store.collections():
         if one.name not in SEEDED:
-            await one.collection.delete_many({"is_system": {"$ne": True}} if one.name in lookups else {})
+            await one.unwatched.delete_many({"is_system": {"$ne": True}} if one.name in lookups else {})
 
 
 @pytest.fixture

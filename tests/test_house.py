@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from truestyle.shop import Shop
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "truestyle"
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -103,6 +105,47 @@ def test_features_meet_through_services_not_repositories(path: Path) -> None:
     }
     known = {"truestyle.auth.repository.SUBJECT"}
     assert foreign - known == set()
+
+
+# Writes that leave no entry in the audit trail: locks, what a release brings, and what follows from other rows.
+UNWATCHED = {
+    ("auth/repository.py", "seed"),
+    ("catalog/products/repository.py", "set_stock_flags"),
+    ("catalog/products/repository.py", "sold"),
+    ("files/repository.py", "hold"),
+    ("kit/resource.py", "fill"),
+    ("kit/resource.py", "hold"),
+    ("payments/repository.py", "write"),
+    ("users/repository.py", "hold_admins"),
+    ("users/repository.py", "touch"),
+}
+# Collections whose writes leave none: machinery, scratchpads, and what is a trail itself.
+UNAUDITED = {
+    *("sessions", "token_revocations", "versions", "counters", "idempotency_keys", "outbox", "jobs"),
+    *("carts", "wishlists", "stock", "stock_movements", "audit", "audit_head"),
+}
+
+
+def test_writes_past_the_audit_trail_are_listed() -> None:
+    found = set()
+    for path in MODULES:
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef):
+                inside = [node for node in ast.walk(function) if isinstance(node, ast.Attribute)]
+                if any(node.attr == "unwatched" for node in inside):
+                    found.add((name_of(path), function.name))
+    assert found == UNWATCHED
+
+
+def test_collections_without_a_trail_are_listed(shop: Shop) -> None:
+    assert {one.name for one in shop.store.collections() if one.unaudited} == UNAUDITED
+
+
+def test_no_repository_leaves_the_watched_collection() -> None:
+    """`with_options` gives a plain one, and so would asking the database."""
+    for path in (one for one in MODULES if one.name in MAY_QUERY):
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+        assert not [node.lineno for node in nodes if node.attr == "with_options"], path
 
 
 def operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:

@@ -51,6 +51,7 @@ MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("create_admin", "list_users", "get_user", "change_user", "patch_user", "remove_user"), ADMIN),
     **dict.fromkeys(("set_user_role", "set_user_status", "list_roles", "list_permissions"), ADMIN),
     "list_role_permissions": ADMIN,
+    **dict.fromkeys(("list_audit_entries", "get_audit_entry"), ADMIN),
     **{f"{verb}_role": ADMIN for verb in ("create", "get", "change", "patch", "remove")},
     **{f"{verb}_permission": ADMIN for verb in ("create", "get", "remove")},
     **{f"{verb}_role_permission": ADMIN for verb in ("create", "get", "change", "patch", "remove")},

@@ -13,6 +13,7 @@ from truestyle.auth.service import Device
 from truestyle.cart.service import TOKEN, Owner, new_token
 from truestyle.kit.errors import Forbidden, ValidationFailed
 from truestyle.kit.resource import read_version
+from truestyle.kit.trail import Actor, ActorKind, act_as
 from truestyle.orders.service import Repeat
 from truestyle.shop import Shop
 from truestyle.store import Store
@@ -47,8 +48,7 @@ async def _caller(request: Request, scopes: SecurityScopes, _: Annotated[str | N
     raw = _raw_token(request)
     if raw is None:
         raise TokenInvalid
-    caller = await shop_of(request).keys.gate.caller(raw)
-    request.scope["state"]["caller"] = str(caller.user_id)
+    caller = await _known(request, raw)
     if not all(caller.may(scope) for scope in scopes.scopes):
         raise Forbidden
     return caller
@@ -58,8 +58,14 @@ async def _maybe_caller(request: Request, _: Annotated[str | None, Depends(beare
     raw = _raw_token(request)
     if raw is None:
         return None
+    return await _known(request, raw)
+
+
+async def _known(request: Request, raw: str) -> Caller:
     caller = await shop_of(request).keys.gate.caller(raw)
-    request.scope["state"]["caller"] = str(caller.user_id)
+    state = request.scope["state"]
+    state["caller"] = str(caller.user_id)
+    act_as(Actor(ActorKind.USER, caller.user_id, state["request_id"]))
     return caller
 
 

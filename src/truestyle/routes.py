@@ -19,6 +19,7 @@ from truestyle.infra.http.route import router
 from truestyle.jobs import routes as jobs
 from truestyle.kit import resource_routes
 from truestyle.orders import routes as orders
+from truestyle.trail import routes as trail
 from truestyle.users import admin_routes as user_administration
 from truestyle.users import routes as users
 
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     orders.checkout,
     orders.routes,
     jobs.routes,
+    trail.routes,
 )
 TAGS = [
     {"name": "Auth", "description": "Accounts and sessions."},
@@ -63,6 +65,7 @@ TAGS = [
     {"name": "Checkout", "description": "From cart to order."},
     {"name": "Orders", "description": "Orders and their way to the buyer."},
     {"name": "Jobs", "description": "Long work and its progress."},
+    {"name": "Audit", "description": "Who did what to which row."},
     {"name": "Health", "description": "How the store is."},
 ]
 

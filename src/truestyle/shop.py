@@ -21,6 +21,8 @@ from truestyle.orders.checkout import Till
 from truestyle.seed import seed
 from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.store import Store
+from truestyle.trail.chain import key_from
+from truestyle.trail.service import Sealer
 
 
 class Shop:
@@ -45,7 +47,9 @@ class Shop:
         life = timedelta(days=settings.auth.refresh_token_expire_days)
         self.keys = Keys(tokens, Passwords(), gate, life)
         self.till = Till(self.store)
-        self.worker = Worker(self.store.outbox, handlers(self))
+        sealing_key = key_from(settings.auth.token_hash_pepper.get_secret_value())
+        self.sealer = Sealer(self.store, sealing_key)
+        self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal])
         self.ready = asyncio.Event()
 
     async def open(self, *, work: bool) -> Self:

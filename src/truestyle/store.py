@@ -1,16 +1,9 @@
 """The Store: every MongoDB repository, and the one place that commits."""
 
-import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from truestyle.auth.repository import Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
 from truestyle.cart.repository import Carts, Wishlists
@@ -22,21 +15,20 @@ from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Outbox
 from truestyle.inventory.repository import Movements, Stocks
 from truestyle.jobs.repository import Jobs
+from truestyle.kit import transactions
 from truestyle.kit.documents import Document
-from truestyle.kit.errors import Unavailable
 from truestyle.kit.idempotency import Claims
 from truestyle.kit.repository import Collection, Database
 from truestyle.kit.resource import Declared, DeclaredTables
 from truestyle.orders.repository import Counters, Orders
 from truestyle.payments.repository import Payments
 from truestyle.settings import ShopSettings
+from truestyle.trail.repository import Trail, TrailHead
 from truestyle.users.repository import Addresses, Users
 
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
 DECLARED = {resource.document: resource.repository() for resource in (*RESOURCES, *CONTENT)}
-DEADLINE = 5.0  # seconds a transaction may be retried for
-log = structlog.get_logger("store")
 
 
 class Store:
@@ -67,6 +59,8 @@ class Store:
         self.outbox = Outbox(db, session)
         self.files = Files(db, session)
         self.jobs = Jobs(db, session)
+        self.trail = Trail(db, session)
+        self.trail_head = TrailHead(db, session)
 
     def of(self, document: type[D]) -> Declared[D]:
         """The repository of a declared resource."""
@@ -77,48 +71,18 @@ class Store:
         own = [one for one in vars(self).values() if isinstance(one, Collection)]
         return own + self.declared.collections()
 
-    async def transaction(self, work: Callable[["Store"], Awaitable[Result]], *, deadline: float = DEADLINE) -> Result:
+    async def transaction(
+        self, work: Callable[["Store"], Awaitable[Result]], *, deadline: float = transactions.DEADLINE
+    ) -> Result:
         """Run `work(tx)` in a transaction and commit; inside one already, just run it.
 
         `work` may run again after a conflict, so it must change nothing but through `tx`. Raises Unavailable when
-        conflicts do not end within `deadline` seconds. (PyMongo's own loop would try for two minutes and let
-        late-comers overtake.)
+        conflicts do not end within `deadline` seconds.
         """
         if self.session is not None:
             return await work(self)
-        ends, attempt = time.monotonic() + deadline, 0
-        async with self.client.start_session() as session:
-            while True:
-                attempt += 1
-                try:
-                    return await self._once(session, work, ends)
-                except PyMongoError as error:
-                    again = error.has_error_label("TransientTransactionError")
-                    if not again:
-                        raise
-                    if time.monotonic() > ends:
-                        log.warning("transaction_gave_up", attempts=attempt)
-                        raise Unavailable from error
-                await asyncio.sleep(min(0.05, 0.001 * 2 ** min(attempt, 6)) * random.random())  # noqa: S311 - jitter
 
-    async def _once(
-        self, session: AsyncClientSession, work: Callable[["Store"], Awaitable[Result]], ends: float
-    ) -> Result:
-        await session.start_transaction(
-            read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
-        )
-        try:
-            result = await work(Store(self.client, self.db, self.shop, session))
-        except BaseException:
-            if session.in_transaction:
-                await session.abort_transaction()
-            raise
-        while True:
-            try:
-                await session.commit_transaction()
-            except PyMongoError as error:
-                if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > ends:
-                    raise
-                await asyncio.sleep(0.05)
-            else:
-                return result
+        async def inside(session: AsyncClientSession) -> Result:
+            return await work(Store(self.client, self.db, self.shop, session))
+
+        return await transactions.run(self.client, inside, deadline)

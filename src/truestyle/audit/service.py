@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from truestyle.audit import links, orders, stock
+from truestyle.audit import links, orders, stock, trail
 from truestyle.audit.report import Breach, Check, Report
 from truestyle.infra.snapshot import snapshot
 from truestyle.inventory.service import refresh_flags
@@ -13,8 +13,9 @@ Progress = Callable[[Check, int], None]
 BATCH = 200
 
 
-def checks(bucket: str) -> tuple[Check, ...]:
+def checks(shop: Shop) -> tuple[Check, ...]:
     """The invariants that exist so far, by the numbers of `docs/concepts/invariants.md`."""
+    bucket = shop.settings.data.gridfs_bucket
     return (
         Check("I1", "stock is the sum of its movements", ("stock",), stock.sums),
         Check("I2", "amounts add up and agree with payments", ("orders",), orders.amounts),
@@ -25,6 +26,7 @@ def checks(bucket: str) -> tuple[Check, ...]:
         Check("I8", "nothing names what is not there", tuple(one[0] for one in links.LINKS), links.orphans),
         Check("I8", "files have their bytes", ("files", f"{bucket}.files"), links.bytes_of_files(bucket)),
         Check("I10", "lists say what is true", ("products",), stock.listings),
+        Check("I11", "the audit trail is whole", ("audit",), trail.chain_of(shop.sealer.key)),
     )
 
 
@@ -32,7 +34,7 @@ async def audit(shop: Shop, progress: Progress | None = None) -> Report:
     """Look at everything; `progress` is told of rows as they are done."""
     report = Report()
     async with snapshot(shop.client, shop.store.db) as moment:
-        for check in checks(shop.settings.data.gridfs_bucket):
+        for check in checks(shop):
             key = f"{check.invariant} {check.says}"
             report.checked[key] = 0
             async for found in check.look(moment):

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     USERS_WRITE = "users:write"
     FILES_WRITE = "files:write"
     RBAC_WRITE = "rbac:write"
+    AUDIT_READ = "audit:read"  # who did what: has people's data in it
 
 
 class Role(StrEnum):

@@ -20,6 +20,7 @@ class Sessions(Repository[Session]):
     """One row a signed-in device, dropped by MongoDB some time after its end."""
 
     document, name = Session, "sessions"
+    unaudited = "signing in and out is in the logs; a row holds hashes of tokens"
     indexes = (
         IndexModel([("user_id", 1), ("revoked_at", 1), ("_id", -1)]),
         IndexModel("expires_at", expireAfterSeconds=86_400),
@@ -66,6 +67,7 @@ class Revocations(Repository[Revocation]):
     """What ended early. Every process hears of new rows through the change stream."""
 
     document, name = Revocation, "token_revocations"
+    unaudited = "tells processes what ended, after a change that is in the trail itself"
     indexes = (
         IndexModel([("kind", 1), ("subject", 1)], unique=True),
         IndexModel("expires_at", expireAfterSeconds=0),
@@ -123,7 +125,7 @@ class Roles(Repository[RoleRow]):
         """Add the built-in roles that are missing."""
         moment = clock.now()
         stamp = {"is_system": True, "created_at": moment, "updated_at": moment, "version": 1}
-        await self.collection.bulk_write(
+        await self.unwatched.bulk_write(  # what a release brings, nobody did
             [UpdateOne({"code": r}, {"$setOnInsert": {"name": r.capitalize(), **stamp}}, upsert=True) for r in Role]
         )
 
@@ -146,7 +148,7 @@ class Permissions(Repository[PermissionRow]):
         parts = {code: dict(zip(("resource", "action"), code.split(":"), strict=True)) for code in fresh}
         writes = [UpdateOne({"code": code}, {"$setOnInsert": {**parts[code], **stamp}}, upsert=True) for code in fresh]
         if writes:
-            await self.collection.bulk_write(writes)
+            await self.unwatched.bulk_write(writes)  # what a release brings, nobody did
 
 
 class RolePermissions(Repository[Grant]):
@@ -176,13 +178,16 @@ class RolePermissions(Repository[Grant]):
             for one in fresh
             if one in held
         ]
-        return (await self.collection.bulk_write(writes)).upserted_count if writes else 0
+        if not writes:
+            return 0
+        return (await self.unwatched.bulk_write(writes)).upserted_count  # what a release brings, nobody did
 
 
 class Versions(Collection):
     """One counter a subject; bumping it makes every process drop what it cached under the old one."""
 
     name = "versions"
+    unaudited = "counters that drop caches"
 
     async def prepared(self) -> None:
         """Note that indexes and essential rows of this release are in place."""

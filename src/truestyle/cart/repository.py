@@ -16,6 +16,7 @@ class Carts(Repository[Cart]):
     """One row a cart. A guest's id is derived from their token; a user has one cart."""
 
     document, name = Cart, "carts"
+    unaudited = "a shopper's scratchpad"
     indexes = (
         IndexModel("user_id", unique=True, partialFilterExpression={"user_id": {"$type": "objectId"}}),
         IndexModel("expires_at", expireAfterSeconds=0),
@@ -140,4 +141,5 @@ class Wishlists(Repository[Wishlist]):
         return (await self.collection.update_one(where, stamped, session=self.session)).modified_count == 1
 
     document, name = Wishlist, "wishlists"
+    unaudited = "a shopper's scratchpad"
     indexes = (IndexModel("user_id", unique=True),)

@@ -25,7 +25,7 @@ async def audit(shop: Shop, *, repair: bool) -> bool:
             (check.invariant, check.says): bars.add_task(
                 f"{check.invariant} {check.says}", total=await service.expected_rows(shop, check)
             )
-            for check in service.checks(shop.settings.data.gridfs_bucket)
+            for check in service.checks(shop)
         }
 
         def progress(check: Check, rows: int) -> None:
@@ -33,6 +33,10 @@ async def audit(shop: Shop, *, repair: bool) -> bool:
 
         report = await service.audit(shop, progress)
     _print(report)
+    head = await shop.store.trail_head.read()
+    console.print(
+        f"The audit trail has {head['seq']} entries; the last seal is {head['seal'].hex()[:16]}.", highlight=False
+    )
     if repair and not report.clean:
         console.print(f"Worked out again: {await service.repair(shop, report)} products.")
         report = await service.audit(shop)

@@ -15,6 +15,7 @@ from truestyle.infra.local.finder import NoMongodError
 from truestyle.infra.local.home import AlreadyRunningError, Home
 from truestyle.infra.local.server import MongodFailedError
 from truestyle.infra.mongo import MongoRefusedError
+from truestyle.kit.trail import Actor, ActorKind, act_as
 from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.shop import Shop
 
@@ -83,6 +84,7 @@ def run(data: Path, work: Callable[[Shop], Awaitable[Result]], *, prepare: bool 
     telemetry.configure(json=not sys.stderr.isatty(), level=30)
 
     async def inside(settings: Settings) -> Result:
+        act_as(Actor(ActorKind.COMMAND))
         async with opened(settings) as shop:
             if prepare:
                 await shop.prepare()

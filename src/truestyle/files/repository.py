@@ -6,12 +6,14 @@ from pymongo import IndexModel
 from truestyle.files.models import File, Format
 from truestyle.kit import clock
 from truestyle.kit.repository import Repository
+from truestyle.kit.trail import Watch
 
 
 class Files(Repository[File]):
     """One row a file; one rendition of a kind for each source."""
 
     document, name = File, "files"
+    watch = Watch(subject="owner_id")
     indexes = (
         IndexModel([("owner_id", 1), ("_id", -1)]),
         IndexModel("sha256"),
@@ -33,7 +35,7 @@ class Files(Repository[File]):
 
     async def hold(self, key: ObjectId) -> bool:
         """Mark a file as used in this transaction, so that a delete at this moment conflicts; False if it is gone."""
-        done = await self.collection.update_one(
+        done = await self.unwatched.update_one(  # a lock
             {"_id": key, "source_id": None}, {"$set": {"used_at": clock.now()}}, session=self.session
         )
         return done.matched_count == 1

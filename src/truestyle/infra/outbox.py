@@ -61,6 +61,7 @@ class Outbox(Repository[Event]):
     """The rows; inside a transaction when its store is."""
 
     document, name = Event, "outbox"
+    unaudited = "effects of changes that are in the trail themselves"
     indexes = (
         IndexModel([("status", 1), ("due_at", 1)]),
         IndexModel("key", unique=True),
@@ -114,18 +115,23 @@ class Outbox(Repository[Event]):
 
 
 Handler = Callable[[Event], Awaitable[None]]
+Chore = Callable[[], Awaitable[object]]
 
 
 class Worker:
     """Delivers events, one at a time, until stopped. Several workers may run: rows are leased.
 
     A handler whose effect is in MongoDB marks its row itself, in its own transaction; any other row is marked
-    here after the handler returned.
+    here after the handler returned. `chores` are small recurring works that are harmless to repeat; they run beside
+    the deliveries, every `pause` seconds.
     """
 
-    def __init__(self, outbox: Outbox, handlers: Mapping[str, Handler], *, pause: float = 0.5) -> None:
-        self._outbox, self._handlers, self._pause = outbox, handlers, pause
+    def __init__(
+        self, outbox: Outbox, handlers: Mapping[str, Handler], chores: Sequence[Chore] = (), *, pause: float = 0.5
+    ) -> None:
+        self._outbox, self._handlers, self._chores, self._pause = outbox, handlers, chores, pause
         self._task: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._ending = False
 
@@ -133,9 +139,12 @@ class Worker:
         """Begin to deliver, in the running event loop."""
         self._ending = False
         self._task = asyncio.create_task(self._serve())
+        self._tending = asyncio.create_task(self._tend())
 
     async def stop(self) -> None:
         """End after the event in hand; one that takes too long is left to its lease."""
+        if self._tending is not None:
+            await tasks.end(self._tending)
         if self._task is not None:
             self._ending = True
             self._wake.set()
@@ -152,11 +161,24 @@ class Worker:
         self._wake.set()
 
     async def drain(self) -> int:
-        """Deliver all that is due now; how many rows were handled."""
+        """Deliver all that is due now and do the chores once; how many rows were handled."""
         done = 0
         while await self._one():
             done += 1
+        await self._do_chores()
         return done
+
+    async def _tend(self) -> None:
+        while True:
+            await asyncio.sleep(self._pause)
+            await self._do_chores()
+
+    async def _do_chores(self) -> None:
+        for chore in self._chores:
+            try:
+                await chore()
+            except Exception:
+                log.exception("chore_failed", chore=getattr(chore, "__name__", repr(chore)))
 
     async def _serve(self) -> None:
         while not self._ending:

@@ -30,6 +30,7 @@ class Stocks(Collection):
     """`{_id: sku, product_id, on_hand, reserved, available, low_stock_at}`."""
 
     name = "stock"
+    unaudited = "every change leaves a movement, which says who and why"
     indexes = (
         IndexModel([("product_id", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("available", ASCENDING), ("_id", ASCENDING)]),
@@ -134,6 +135,7 @@ class Movements(Repository[Movement]):
     """The append-only history of stock."""
 
     document, name = Movement, "stock_movements"
+    unaudited = "append-only: it is the trail of the stock"
     indexes = (
         IndexModel([("product_id", ASCENDING), ("_id", DESCENDING)]),
         IndexModel([("sku", ASCENDING), ("_id", DESCENDING)]),

@@ -15,6 +15,7 @@ class Jobs(Repository[Job]):
     """One row a job."""
 
     document, name = Job, "jobs"
+    unaudited = "progress; what a job changes is in the trail"
     indexes = (IndexModel([("owner_id", 1), ("_id", -1)]),)
 
     async def claim(self, key: ObjectId, dead_before: datetime) -> Job | None:

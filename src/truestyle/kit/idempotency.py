@@ -54,6 +54,7 @@ class Claims(Collection):
     """One row a key: `{_id, request, owner, lease_until, body, expires_at}`."""
 
     name = "idempotency_keys"
+    unaudited = "kept for a day, so that a repeated request gets its first answer"
     indexes = (IndexModel("expires_at", expireAfterSeconds=0),)
 
     async def claim(self, caller: str, key: str, request: bytes, lease: timedelta) -> Claim | Answered:

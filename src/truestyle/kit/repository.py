@@ -1,6 +1,7 @@
 """A repository owns every query of one collection. Six verbs; anything else is a named method on `collection`."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bson import ObjectId
@@ -14,6 +15,7 @@ from truestyle.kit import clock, paging
 from truestyle.kit.documents import Document
 from truestyle.kit.errors import Duplicate, NotFound, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
+from truestyle.kit.trail import Watch, Watched
 
 DUPLICATE_KEY = 11000
 Row = dict[str, Any]
@@ -22,14 +24,24 @@ D = TypeVar("D", bound=Document)
 
 
 class Collection:
-    """One MongoDB collection, inside a transaction when there is a session."""
+    """One MongoDB collection, inside a transaction when there is a session.
+
+    Its writes are in the audit trail, unless `unaudited` says why not.
+    """
 
     name: ClassVar[str]
     indexes: ClassVar[Sequence[IndexModel]] = ()
+    unaudited: ClassVar[str | None] = None
+    watch: ClassVar[Watch] = Watch()
 
     def __init__(self, db: Database, session: AsyncClientSession | None = None) -> None:
-        self.collection: AsyncCollection[Row] = db[self.name]
+        self.collection: AsyncCollection[Row] = db[self.name] if self.unaudited else Watched(db, self.name, self.watch)
         self.session = session
+
+    @property
+    def unwatched(self) -> AsyncCollection[Row]:
+        """The collection without the trail, for writes that change nothing anybody did; each says why."""
+        return self.collection.database[self.name]
 
     async def count(self, where: Mapping[str, Any]) -> int:
         """How many rows match."""
@@ -40,6 +52,12 @@ class Repository(Collection, Generic[D]):
     """The documents of one collection."""
 
     document: type[D]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """The trail tells rows as their document class shows them."""
+        super().__init_subclass__(**options)
+        if "document" in vars(cls):
+            cls.watch = replace(cls.watch, document=cls.document)
 
     async def get(self, key: ObjectId, **where: Any) -> D:
         """The document, if it is within `where` (say the owner). Raises NotFound."""

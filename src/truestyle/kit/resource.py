@@ -34,12 +34,12 @@ class Declared(Repository[D]):
     """The repository of a declared resource."""
 
     async def hold(self, ids: Sequence[ObjectId]) -> list[D]:
-        """The rows with these ids, marked as used in this transaction; the missing are left out.
+        """The rows with these ids, locked by a mark in this transaction; the missing are left out.
 
         The write is what makes a delete of a row at this very moment conflict with us.
         """
         where = {"_id": {"$in": list(ids)}}
-        await self.collection.update_many(where, {"$set": {"used_at": clock.now()}}, session=self.session)
+        await self.unwatched.update_many(where, {"$set": {"used_at": clock.now()}}, session=self.session)
         rows = await self.collection.find(where, session=self.session).to_list()
         found = {row["_id"]: self.document.load(row) for row in rows}
         return [found[one] for one in ids if one in found]
@@ -74,7 +74,7 @@ class Declared(Repository[D]):
         writes = [
             UpdateOne({"code": code}, {"$setOnInsert": {**fields, **stamp}}, upsert=True) for code, fields in rows
         ]
-        done = await self.collection.bulk_write(writes, ordered=False)
+        done = await self.unwatched.bulk_write(writes, ordered=False)  # what a release brings, nobody did
         return done.upserted_count
 
 

@@ -20,6 +20,7 @@ from truestyle.kit import clock
 from truestyle.kit.errors import Problem, Unavailable
 from truestyle.kit.groupcommit import GroupCommit
 from truestyle.kit.idempotency import Claim, IdempotencyInProgress
+from truestyle.kit.trail import Actor, ActorKind, acting
 from truestyle.orders import amounts, delivery
 from truestyle.orders.amounts import Amounts, Line
 from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, PriceChanged
@@ -31,6 +32,7 @@ from truestyle.payments.models import Payment, PaymentStatus, PaymentType
 from truestyle.store import Store
 from truestyle.users.addresses import AddressFields
 
+AT_THE_TILL = Actor(ActorKind.GUEST)  # whoever an order belongs to
 BLOCK = 20  # order numbers a worker reserves at once; the rest of a block is lost on a restart
 
 
@@ -84,7 +86,8 @@ class Till:
 
     async def _run(self, waiting: Sequence[Placement]) -> Sequence[Order | Exception]:
         numbered = [replace(one, number=await self._number()) for one in waiting]
-        return await self._store.transaction(lambda tx: place_batch(tx, numbered))
+        with acting(AT_THE_TILL):
+            return await self._store.transaction(lambda tx: place_batch(tx, numbered))
 
     async def _number(self) -> str:
         if not self._numbers:

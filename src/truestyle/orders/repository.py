@@ -9,6 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 
 from truestyle.kit import clock
 from truestyle.kit.repository import Collection, Repository
+from truestyle.kit.trail import Watch
 from truestyle.orders.flow import OrderStatus
 from truestyle.orders.models import HistoryEntry, Order
 
@@ -17,6 +18,7 @@ class Orders(Repository[Order]):
     """One row an order, items embedded. A cart at one version becomes one order at most."""
 
     document, name = Order, "orders"
+    watch = Watch(outline=frozenset({"number", "status", "total", "placed_at"}))
     indexes = (
         IndexModel("number", unique=True),
         IndexModel("cart_key", unique=True),
@@ -78,6 +80,7 @@ class Counters(Collection):
     """Named counters."""
 
     name = "counters"
+    unaudited = "numbers that are drawn"
 
     async def take(self, counter: str, count: int = 1) -> int:
         """Reserve `count` numbers; the first of them. Outside a transaction, so gaps are possible."""

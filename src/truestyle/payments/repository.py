@@ -7,6 +7,7 @@ from bson import ObjectId
 from pymongo import IndexModel
 
 from truestyle.kit.repository import Repository
+from truestyle.kit.trail import Watch
 from truestyle.payments.models import Entry, Payment, PaymentStatus
 
 
@@ -14,6 +15,7 @@ class Payments(Repository[Payment]):
     """One row an attempt. A capture's reference is unique in the whole store."""
 
     document, name = Payment, "payments"
+    watch = Watch(subject="buyer_id")
     indexes = (
         IndexModel([("order_id", 1), ("_id", -1)]),
         IndexModel([("buyer_id", 1), ("_id", -1)]),
@@ -23,7 +25,8 @@ class Payments(Repository[Payment]):
 
     async def write(self, payments: Sequence[Payment]) -> None:
         """Insert new payments, inside the transaction of their orders."""
-        await self.collection.insert_many([one.dump() for one in payments], session=self.session)
+        # Made with its order, whose entry tells of both.
+        await self.unwatched.insert_many([one.dump() for one in payments], session=self.session)
 
     async def capture(self, key: ObjectId, amount: int, reference: str, moment: datetime) -> bool:
         """The money is here; False unless the payment was still waiting for exactly this amount."""

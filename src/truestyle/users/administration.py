@@ -136,6 +136,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.sessions.remove_all(key)
         await tx.revocations.changed(key, keys.tokens.life)
         await tx.users.remove(user.id)
+        await tx.trail.forget(key)
         await require_an_admin(tx)
 
     await store.transaction(work)

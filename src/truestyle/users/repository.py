@@ -8,6 +8,7 @@ from pymongo import IndexModel
 from truestyle.auth.permissions import Role
 from truestyle.kit import clock
 from truestyle.kit.repository import Repository
+from truestyle.kit.trail import Watch
 from truestyle.users.addresses import Address
 from truestyle.users.models import User, UserStatus
 
@@ -16,6 +17,7 @@ class Users(Repository[User]):
     """One row an account; the canonical e-mail is unique."""
 
     document, name = User, "users"
+    watch = Watch(subject="_id", secret=frozenset({"password_hash"}), upkeep=frozenset({"words"}))
     indexes = (
         IndexModel("email", unique=True),
         IndexModel([("role", 1), ("status", 1), ("_id", -1)]),
@@ -33,14 +35,14 @@ class Users(Repository[User]):
 
     async def touch(self, user_id: ObjectId, **where: Any) -> bool:
         """Take the write lock of an account, so that what belongs to it changes one at a time; whether it matched."""
-        done = await self.collection.update_one(
+        done = await self.unwatched.update_one(  # a lock
             {"_id": user_id, **where}, {"$set": {"touched_at": clock.now()}}, session=self.session
         )
         return done.matched_count == 1
 
     async def hold_admins(self) -> None:
         """Take the write lock of every admin: who may stop being one is decided by one request at a time."""
-        await self.collection.update_many(
+        await self.unwatched.update_many(  # a lock
             {"role": Role.ADMIN}, {"$set": {"touched_at": clock.now()}}, session=self.session
         )
 

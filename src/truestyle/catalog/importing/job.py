@@ -22,7 +22,7 @@ from truestyle.catalog.importing.service import OnProgress, import_catalogue
 from truestyle.files import service as files
 from truestyle.infra.outbox import MAX_ATTEMPTS, Event, event
 from truestyle.jobs.models import Job, JobError, JobStatus
-from truestyle.kit import clock
+from truestyle.kit import clock, trail
 from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.kit.types import object_id
 from truestyle.store import Store
@@ -63,7 +63,8 @@ async def run(shop: "Shop", one: Event) -> None:
         return
     alive = asyncio.create_task(_say_alive(store, job))
     try:
-        await _run(shop, job, one)
+        with trail.acting(trail.Actor(trail.ActorKind.USER, job.owner_id)):
+            await _run(shop, job, one)
     except Exception as error:
         if one.attempts >= MAX_ATTEMPTS:
             await _fail(shop, job, one, f"The import broke off: {type(error).__name__}")

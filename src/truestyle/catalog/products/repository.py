@@ -11,6 +11,7 @@ from truestyle.catalog.products.models import Product, ProductStatus
 from truestyle.kit import clock, paging
 from truestyle.kit.paging import PageQuery
 from truestyle.kit.repository import Repository, Row, refused
+from truestyle.kit.trail import Watch
 
 SORT_KEYS = {"rating": "rating.average", "name": "sort_name"}
 CARD_FIELDS = (
@@ -25,6 +26,22 @@ class Products(Repository[Product]):
     """One row a product, variants and images embedded."""
 
     document, name = Product, "products"
+    watch = Watch(
+        outline=frozenset({"name", "slug", "status", "price", "mrp", "vendor_id"}),
+        upkeep=frozenset(
+            {
+                "in_stock",
+                "sizes_in_stock",
+                "popularity",
+                "rating",
+                "sort_name",
+                "option_keys",
+                "sizes",
+                "colors",
+                "discounted",
+            }
+        ),
+    )
     indexes = (
         IndexModel("slugs", unique=True),
         IndexModel("variants.sku", unique=True),
@@ -163,7 +180,7 @@ class Products(Repository[Product]):
     async def set_stock_flags(self, flags: Mapping[ObjectId, tuple[bool, Sequence[str]]]) -> None:
         """(in_stock, sizes in stock) of products whose SKUs ran out or came back."""
         if flags:
-            await self.collection.bulk_write(
+            await self.unwatched.bulk_write(  # follows from the stock
                 [
                     UpdateOne({"_id": key}, {"$set": {"in_stock": any_, "sizes_in_stock": list(sizes)}})
                     for key, (any_, sizes) in flags.items()
@@ -173,7 +190,7 @@ class Products(Repository[Product]):
 
     async def sold(self, pieces: Mapping[ObjectId, int]) -> None:
         """Count sales into `popularity`."""
-        await self.collection.bulk_write(
+        await self.unwatched.bulk_write(  # follows from orders
             [UpdateOne({"_id": key}, {"$inc": {"popularity": count}}) for key, count in pieces.items()],
             session=self.session,
         )

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from truestyle.infra.http.problems import render
 from truestyle.kit.errors import BodyTooLarge, Problem
+from truestyle.kit.trail import Actor, ActorKind, act_as
 
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADERS = {
@@ -44,6 +45,7 @@ class Edge:
         began = time.perf_counter()
         offered = Headers(scope=scope).get("x-request-id", "")
         request_id = offered if SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        act_as(Actor(ActorKind.GUEST, request_id=request_id))  # until somebody is known
         head = scope["method"] == "HEAD"
         scope = {**scope, "method": "GET" if head else scope["method"], "state": dict(scope.get("state") or {})}
         scope["state"]["request_id"] = request_id

@@ -1,0 +1,63 @@
+"""Transactions that are tried again after a conflict, until they commit or their time is up."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import structlog
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from truestyle.kit.errors import Unavailable
+
+Result = TypeVar("Result")
+Work = Callable[[AsyncClientSession], Awaitable[Result]]
+DEADLINE = 5.0  # seconds a transaction may be retried for
+log = structlog.get_logger("transactions")
+
+
+async def run(client: AsyncMongoClient[Any], work: Work[Result], deadline: float = DEADLINE) -> Result:
+    """Run `work(session)` in a transaction and commit.
+
+    `work` may run again after a conflict. Raises Unavailable when conflicts do not end within `deadline` seconds.
+    (PyMongo's own loop would try for two minutes and let late-comers overtake.)
+    """
+    ends, attempt = time.monotonic() + deadline, 0
+    async with client.start_session() as session:
+        while True:
+            attempt += 1
+            try:
+                return await _once(session, work, ends)
+            except PyMongoError as error:
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
+                if time.monotonic() > ends:
+                    log.warning("transaction_gave_up", attempts=attempt)
+                    raise Unavailable from error
+            await asyncio.sleep(min(0.05, 0.001 * 2 ** min(attempt, 6)) * random.random())  # noqa: S311 - jitter
+
+
+async def _once(session: AsyncClientSession, work: Work[Result], ends: float) -> Result:
+    await session.start_transaction(
+        read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+    )
+    try:
+        result = await work(session)
+    except BaseException:
+        if session.in_transaction:
+            await session.abort_transaction()
+        raise
+    while True:
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > ends:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return result
