@@ -40,17 +40,16 @@ def settings(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Settin
 
 
 def make_settings(mongo_uri: str, data: Path, **more: Any) -> Settings:
-    return Settings.load(
-        environ={},
-        mongo_uri=mongo_uri,
-        truestyle_data=data,
-        jwt_access_token_secret=SECRET + "a",
-        jwt_refresh_token_secret=SECRET + "b",
-        token_hash_pepper=SECRET + "c",
-        environment="test",
-        backend_base_url="http://test",
-        **more,
-    )
+    values: dict[str, Any] = {
+        "mongo_uri": mongo_uri,
+        "truestyle_data": data,
+        "jwt_access_token_secret": SECRET + "a",
+        "jwt_refresh_token_secret": SECRET + "b",
+        "token_hash_pepper": SECRET + "c",
+        "environment": "test",
+        "backend_base_url": "http://test",
+    }
+    return Settings.load(environ={}, **(values | more))
 
 
 @pytest.fixture(scope="session")

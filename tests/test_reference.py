@@ -46,6 +46,8 @@ def test_production_takes_good_settings() -> None:
         ({"jwt_access_token_secret": "change_me_change_me_change_me_0123456789"}, "JWT_ACCESS_TOKEN_SECRET"),
         ({"jwt_refresh_token_secret": GOOD["jwt_access_token_secret"]}, "must all differ"),
         ({"token_hash_pepper": ""}, "TOKEN_HASH_PEPPER"),
+        ({"token_hash_pepper": f"{GOOD['token_hash_pepper']},short"}, "TOKEN_HASH_PEPPER"),
+        ({"token_hash_pepper": ",".join([GOOD["token_hash_pepper"]] * 2)}, "must all differ"),
         ({"refresh_cookie_secure": "false"}, "REFRESH_COOKIE_SECURE"),
         ({"refresh_cookie_path": "/api"}, "REFRESH_COOKIE_PATH"),
         ({"cors_origins": "*"}, "CORS_ORIGINS"),

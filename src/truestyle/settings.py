@@ -27,6 +27,11 @@ def _comma_separated(value: object) -> object:
 Listed = Annotated[list[str], BeforeValidator(_comma_separated)]
 
 
+def rotating(secret: SecretStr) -> list[str]:
+    """The values of a secret that can be replaced without a break: newest first, separated by commas."""
+    return [part.strip() for part in secret.get_secret_value().split(",") if part.strip()]
+
+
 class Group(BaseModel):
     """Some settings that belong together. An empty value in the environment counts as absent."""
 
@@ -102,10 +107,15 @@ class AuthSettings(Group):
     jwt_access_token_secret: SecretStr = Field(
         SecretStr(""),
         validation_alias=AliasChoices("jwt_access_token_secret", "jwt_secret_key", "secret_key"),
-        description="Signs access tokens; at least 32 characters.",
+        description="Signs access tokens; at least 32 characters. Newest first where several are good, with commas.",
     )
-    jwt_refresh_token_secret: SecretStr = Field(SecretStr(""), description="Derives refresh tokens.")
-    token_hash_pepper: SecretStr = Field(SecretStr(""), description="Keyed hash of stored refresh tokens.")
+    jwt_refresh_token_secret: SecretStr = Field(
+        SecretStr(""), description="Derives refresh tokens. May be a list, as above."
+    )
+    token_hash_pepper: SecretStr = Field(
+        SecretStr(""),
+        description="Keys the hashes of stored tokens and codes, and the audit trail. May be a list, as above.",
+    )
     jwt_algorithm: Literal["HS256"] = Field("HS256", description="HS256; anything else is refused.")
     access_token_expire_minutes: int = Field(30, ge=1, le=1440, description="Life of an access token.")
     refresh_token_expire_days: int = Field(30, ge=1, le=365, description="Longest life of a session.")
@@ -117,6 +127,9 @@ class AuthSettings(Group):
     refresh_cookie_samesite: Literal["lax", "strict", "none"] = Field("lax", description="SameSite of the cookie.")
     refresh_cookie_max_age_days: int = Field(30, ge=1, le=365, description="Max-Age of the cookie.")
     cors_origins: Listed = Field([], description="Origins allowed to call from a browser, comma-separated.")
+    password_scheme: Literal["argon2id", "bcrypt_sha256"] = Field(
+        "argon2id", description="How new passwords are hashed; hashes of the other kinds are verified and replaced."
+    )
     seed_admin_email: str | None = Field(None, description="E-mail of the first admin.")
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
 
@@ -174,16 +187,17 @@ class Settings:
     def _wrong(self) -> list[str]:
         auth, found = self.auth, list[str]()
         secrets = {
-            "JWT_ACCESS_TOKEN_SECRET": auth.jwt_access_token_secret.get_secret_value(),
-            "JWT_REFRESH_TOKEN_SECRET": auth.jwt_refresh_token_secret.get_secret_value(),
-            "TOKEN_HASH_PEPPER": auth.token_hash_pepper.get_secret_value(),
+            "JWT_ACCESS_TOKEN_SECRET": rotating(auth.jwt_access_token_secret),
+            "JWT_REFRESH_TOKEN_SECRET": rotating(auth.jwt_refresh_token_secret),
+            "TOKEN_HASH_PEPPER": rotating(auth.token_hash_pepper),
         }
-        for name, value in secrets.items():
-            if len(value) < WEAKEST_SECRET or len(set(value)) < 10:  # noqa: PLR2004
+        for name, values in secrets.items():
+            if not values or any(len(one) < WEAKEST_SECRET or len(set(one)) < 10 for one in values):  # noqa: PLR2004
                 found.append(f"{name} must be set to at least {WEAKEST_SECRET} random characters.")
-            elif any(word in value.lower() for word in PLACEHOLDERS):
+            elif any(word in one.lower() for one in values for word in PLACEHOLDERS):
                 found.append(f"{name} looks like a placeholder; generate a random one.")
-        if len(set(secrets.values())) < len(secrets):
+        every = [one for values in secrets.values() for one in values]
+        if len(set(every)) < len(every):
             found.append("JWT_ACCESS_TOKEN_SECRET, JWT_REFRESH_TOKEN_SECRET and TOKEN_HASH_PEPPER must all differ.")
         if self.data.mongo_uri is None:
             found.append("MONGO_URI must name a MongoDB replica set.")

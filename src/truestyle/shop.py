@@ -19,7 +19,7 @@ from truestyle.infra.push import Push
 from truestyle.infra.storage import GridFSStorage, Storage
 from truestyle.orders.checkout import Till
 from truestyle.seed import seed
-from truestyle.settings import Settings, SettingsRefusedError
+from truestyle.settings import Settings, SettingsRefusedError, rotating
 from truestyle.store import Store
 from truestyle.trail.chain import key_from
 from truestyle.trail.service import Sealer
@@ -45,10 +45,9 @@ class Shop:
         tokens = Tokens(settings.auth)
         gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
         life = timedelta(days=settings.auth.refresh_token_expire_days)
-        self.keys = Keys(tokens, Passwords(), gate, life)
+        self.keys = Keys(tokens, Passwords(settings.auth.password_scheme), gate, life)
         self.till = Till(self.store)
-        sealing_key = key_from(settings.auth.token_hash_pepper.get_secret_value())
-        self.sealer = Sealer(self.store, sealing_key)
+        self.sealer = Sealer(self.store, [key_from(one) for one in rotating(settings.auth.token_hash_pepper)])
         self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal])
         self.ready = asyncio.Event()
 

@@ -79,7 +79,7 @@ async def _change_details_and_digest(shop: Shop) -> None:
 
 
 async def _change_actor(shop: Shop) -> None:
-    await shop.store.trail.collection.update_one({"seq": 2}, {"$set": {"actor.kind": "guest"}})
+    await shop.store.trail.collection.update_one({"seq": 2}, {"$set": {"actor.kind": "command"}})
 
 
 async def _empty_details(shop: Shop) -> None:
@@ -99,7 +99,7 @@ async def _forge_with_another_key(shop: Shop) -> None:
     await shop.store.trail.collection.update_many({}, {"$set": {"sealed": False}, "$unset": {"seq": 1, "seal": 1}})
     await shop.store.trail_head.collection.delete_many({})
     await shop.store.trail.collection.delete_one({})
-    await Sealer(shop.store, key_from("some other pepper")).seal()
+    await Sealer(shop.store, [key_from("some other pepper")]).seal()
 
 
 async def _swap(shop: Shop) -> None:

@@ -26,7 +26,7 @@ def checks(shop: Shop) -> tuple[Check, ...]:
         Check("I8", "nothing names what is not there", tuple(one[0] for one in links.LINKS), links.orphans),
         Check("I8", "files have their bytes", ("files", f"{bucket}.files"), links.bytes_of_files(bucket)),
         Check("I10", "lists say what is true", ("products",), stock.listings),
-        Check("I11", "the audit trail is whole", ("audit",), trail.chain_of(shop.sealer.key)),
+        Check("I11", "the audit trail is whole", ("audit",), trail.chain_of(shop.sealer.keys)),
     )
 
 

@@ -1,6 +1,6 @@
 """I11: the audit trail is whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +15,15 @@ LATEST = timedelta(hours=1)  # a worker that is up seals within seconds; this lo
 STEP = 500
 
 
-def chain_of(key: Key) -> Any:
-    """A check of the trail that was sealed with `key`."""
+def chain_of(keys: Sequence[Key]) -> Any:
+    """A check of the trail that was sealed with these keys."""
+    known = {key.name: key for key in keys}
 
     async def look(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
         """Every seal follows from its entry and the seal before; places have no gaps; the head is the last."""
         seq, previous = 0, chain.START
         async for row in snapshot.rows(COLLECTION, {"seq": {"$type": "number"}}, sort="seq"):
-            for message in _wrong(row, seq, previous, key):
+            for message in _wrong(row, seq, previous, known):
                 yield Breach("I11", message, {"entry": row["_id"], "seq": row["seq"]})
             seq, previous = row["seq"], row["seal"]
             if seq % STEP == 0:
@@ -39,8 +40,9 @@ def chain_of(key: Key) -> Any:
     return look
 
 
-def _wrong(row: dict[str, Any], seq: int, previous: bytes, key: Key) -> list[str]:
-    if row["key"] != key.name:
+def _wrong(row: dict[str, Any], seq: int, previous: bytes, keys: Mapping[str, Key]) -> list[str]:
+    key = keys.get(row["key"])
+    if key is None:
         return ["an entry is sealed with a key that this store does not have"]
     found = list[str]()
     if row["seq"] != seq + 1:

@@ -81,9 +81,9 @@ class Revocations(Repository[Revocation]):
             upsert=True,
         )
 
-    async def used_at(self, token_hash: bytes, session_id: ObjectId) -> datetime | None:
+    async def used_at(self, token_hashes: Sequence[bytes], session_id: ObjectId) -> datetime | None:
         """When this refresh token of this session was first used; None if it never was."""
-        where = {"kind": Ended.REFRESH, "subject": token_hash, "session_id": session_id}
+        where = {"kind": Ended.REFRESH, "subject": {"$in": list(token_hashes)}, "session_id": session_id}
         row = await self.collection.find_one(where, {"created_at": 1})
         return row["created_at"] if row else None
 

@@ -87,7 +87,16 @@ async def login(store: Store, keys: Keys, email: str, password: str, device: Dev
         raise InvalidCredentials
     if user.status is UserStatus.SUSPENDED:
         raise AccountSuspended
+    if user.password_hash is not None and keys.passwords.outdated(user.password_hash):
+        user = await _renew_hash(store, keys, user, password)
     return await open_session(store, keys, user, device)
+
+
+async def _renew_hash(store: Store, keys: Keys, user: User, password: str) -> User:
+    """The account with a hash of today's scheme, unless its password changed meanwhile."""
+    fresh = await keys.passwords.hash(password)
+    where = {"password_hash": user.password_hash}
+    return await store.users.change(user.id, {"$set": {"password_hash": fresh}}, where=where) or user
 
 
 async def open_session(store: Store, keys: Keys, user: User, device: Device) -> Issued:
@@ -127,19 +136,20 @@ async def refresh(store: Store, keys: Keys, token: str) -> Issued:
         session_id = object_id(token.partition(".")[0])
     except ValueError as error:
         raise TokenInvalid from error
-    used, moment = keys.tokens.hash(token), clock.now()
+    known, moment = keys.tokens.hashes(token), clock.now()
     session = await store.sessions.first({"_id": session_id})
     if session is None or session.expires_at <= moment:
         raise TokenInvalid
-    successor = keys.tokens.successor(token)
-    if session.refresh_hash == used:
+    if session.refresh_hash in known:
+        used = session.refresh_hash
         await store.revocations.used(used, session_id, session.expires_at)
-        rotated = await store.sessions.rotate(session_id, used, keys.tokens.hash(successor), moment)
-        session = rotated or await store.sessions.get(session_id)
+        fresh = keys.tokens.hash(keys.tokens.successors(token)[0])
+        session = await store.sessions.rotate(session_id, used, fresh, moment) or await store.sessions.get(session_id)
     if session.revoked_at is not None:
         raise TokenRevoked
-    if session.refresh_hash != keys.tokens.hash(successor) or moment - session.rotated_at > GRACE:
-        used_at = await store.revocations.used_at(used, session_id)
+    successor = _successor(keys.tokens, token, session)
+    if successor is None or moment - session.rotated_at > GRACE:
+        used_at = await store.revocations.used_at(known, session_id)
         if used_at is None:
             raise TokenInvalid
         if moment - used_at > GRACE:
@@ -148,7 +158,13 @@ async def refresh(store: Store, keys: Keys, token: str) -> Issued:
     user = await store.users.first({"_id": session.user_id})
     if user is None or user.status is not UserStatus.ACTIVE:
         raise TokenRevoked
+    successor = successor or keys.tokens.successors(token)[0]
     return Issued(user, session, keys.tokens.access(user.id, session.id), successor)
+
+
+def _successor(tokens: Tokens, token: str, session: Session) -> str | None:
+    """The token that followed `token`, if the session stands there; made with whichever secret was the newest then."""
+    return next((one for one in tokens.successors(token) if session.refresh_hash in tokens.hashes(one)), None)
 
 
 async def end_sessions(store: Store, keys: Keys, where: dict[str, object]) -> int:

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from bson import ObjectId
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OctKey
 
 from truestyle.auth.errors import TokenExpired, TokenInvalid
 from truestyle.kit.types import object_id
-from truestyle.settings import AuthSettings
+from truestyle.settings import AuthSettings, rotating
 
 ISSUER, AUDIENCE, ACCESS = "truestyle", "truestyle-api", "at+jwt"
 ALGORITHM = "HS256"
@@ -34,9 +34,10 @@ class Tokens:
     """Makes and reads tokens with the secrets of the settings."""
 
     def __init__(self, settings: AuthSettings) -> None:
-        self._key = OctKey.import_key(settings.jwt_access_token_secret.get_secret_value())
-        self._chain = settings.jwt_refresh_token_secret.get_secret_value().encode()
-        self._pepper = settings.token_hash_pepper.get_secret_value().encode()
+        # Each is a list, newest first: new tokens are made with the first, those made with the others still hold.
+        self._keys = [OctKey.import_key(one) for one in rotating(settings.jwt_access_token_secret)]
+        self._chains = [one.encode() for one in rotating(settings.jwt_refresh_token_secret)]
+        self._peppers = [one.encode() for one in rotating(settings.token_hash_pepper)]
         self.life = timedelta(minutes=settings.access_token_expire_minutes)
 
     def access(self, user_id: ObjectId, session_id: ObjectId) -> str:
@@ -51,14 +52,11 @@ class Tokens:
             "iat": issued,
             "exp": issued + int(self.life.total_seconds()),
         }
-        return jwt.encode({"alg": ALGORITHM, "typ": ACCESS}, claims, self._key, algorithms=[ALGORITHM])
+        return jwt.encode({"alg": ALGORITHM, "typ": ACCESS}, claims, self._keys[0], algorithms=[ALGORITHM])
 
     def read_access(self, raw: str) -> Access:
         """Raises TokenInvalid, TokenExpired."""
-        try:
-            token = jwt.decode(raw, self._key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError, TypeError) as error:
-            raise TokenInvalid from error
+        token = self._opened(raw)
         claims = token.claims
         expires, issued = claims.get("exp"), claims.get("iat")
         if type(expires) is not int or type(issued) is not int:
@@ -78,16 +76,32 @@ class Tokens:
         except ValueError as error:
             raise TokenInvalid from error
 
+    def _opened(self, raw: str) -> jwt.Token:
+        for key in self._keys:
+            try:
+                return jwt.decode(raw, key, algorithms=[ALGORITHM])
+            except BadSignatureError:
+                continue
+            except (JoseError, ValueError, TypeError) as error:
+                raise TokenInvalid from error
+        raise TokenInvalid
+
     def first_refresh(self, session_id: ObjectId) -> str:
         """The first refresh token of a session: its id and 256 random bits."""
         return f"{session_id}.{secrets.token_urlsafe(32)}"
 
-    def successor(self, refresh: str) -> str:
-        """The token that follows: the same one whenever it is asked for, so that a lost answer can be repeated."""
+    def successors(self, refresh: str) -> list[str]:
+        """The token that follows: the same one whenever it is asked for, so that a lost answer can be repeated.
+
+        One for each secret that is still good, newest first.
+        """
         session_id = refresh.partition(".")[0]
-        mac = hmac.new(self._chain, refresh.encode(), hashlib.sha256).hexdigest()
-        return f"{session_id}.{mac}"
+        return [f"{session_id}.{hmac.new(one, refresh.encode(), hashlib.sha256).hexdigest()}" for one in self._chains]
 
     def hash(self, refresh: str) -> bytes:
         """How a refresh token is stored."""
-        return hmac.new(self._pepper, refresh.encode(), hashlib.sha256).digest()
+        return self.hashes(refresh)[0]
+
+    def hashes(self, refresh: str) -> list[bytes]:
+        """How it is, or was, stored: one for each pepper that is still good, newest first."""
+        return [hmac.new(one, refresh.encode(), hashlib.sha256).digest() for one in self._peppers]

@@ -1,5 +1,6 @@
 """Sealing the audit trail, and reading it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -56,10 +57,10 @@ async def get(store: Store, key: ObjectId) -> EntryAnswer:
 
 
 class Sealer:
-    """Puts entries into the chain, with the key that this store has."""
+    """Puts entries into the chain, with the newest of the keys that this store has."""
 
-    def __init__(self, store: Store, key: Key) -> None:
-        self._store, self.key = store, key
+    def __init__(self, store: Store, keys: Sequence[Key]) -> None:
+        self._store, self.keys = store, keys
 
     async def seal(self) -> int:
         """Seal all that waits, oldest first; how many entries. Several may try at once."""
@@ -77,7 +78,7 @@ class Sealer:
         async def work(tx: Store) -> int:
             head, rows = await tx.trail_head.read(), await tx.trail.unsealed(BATCH)
             if rows:
-                last = await tx.trail.seal(rows, head, self.key)
+                last = await tx.trail.seal(rows, head, self.keys[0])
                 await tx.trail_head.move(head["seq"] + len(rows), last)
             return len(rows)
 
