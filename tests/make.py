@@ -12,8 +12,10 @@ from truestyle.auth.service import Device
 from truestyle.cart.models import Cart, CartItem, Wishlist
 from truestyle.catalog.products import service as products
 from truestyle.catalog.products.models import Product, ProductCreate
+from truestyle.dashboard.figures import Tally, user_facts
 from truestyle.kit import clock
 from truestyle.shop import Shop
+from truestyle.store import Store
 from truestyle.users.models import User
 
 _number = itertools.count(1)
@@ -40,12 +42,21 @@ class Person:
 async def person(shop: Shop, role: str = "customer", **fields: Any) -> Person:
     """An account with a session, cart and wishlist; without a password, which would take 20 ms to hash."""
     user = User(email=f"person{next(_number)}@example.com", full_name="Test Person", role=role, **fields)
-    await shop.store.users.add(user)
+    await shop.store.transaction(lambda tx: _open_account(tx, user))
     await shop.store.carts.add(Cart(user_id=user.id))
     await shop.store.wishlists.add(Wishlist(user_id=user.id))
     issued = await auth.open_session(shop.store, shop.keys, user, Device("127.0.0.1", "tests"))
     caller = Caller(user.id, role, issued.session.id, await shop.keys.gate.permissions(role))
     return Person(user, caller, {"authorization": f"Bearer {issued.access}"})
+
+
+async def _open_account(tx: Store, user: User) -> None:
+    """An account made straight in the store is in its figures too, as if its event had been handled."""
+    facts, tally = user_facts(user.model_dump(), tx.shop.zone), Tally()
+    tally.add(facts)
+    await tx.figures.add(tally.days)
+    await tx.counted.write({user.id: facts})
+    await tx.users.add(user)
 
 
 async def product(shop: Shop, *, stock: int = 10, caller: Caller | None = None, **fields: Any) -> Product:

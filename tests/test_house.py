@@ -123,6 +123,7 @@ UNWATCHED = {
 UNAUDITED = {
     *("sessions", "token_revocations", "versions", "counters", "idempotency_keys", "outbox", "jobs"),
     *("carts", "wishlists", "stock", "stock_movements", "audit", "audit_head"),
+    *("figures", "figure_products", "figure_buyers", "counted"),
 }
 
 

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from truestyle.audit import job as integrity
 from truestyle.catalog.importing import job as importing
+from truestyle.dashboard import counting
 from truestyle.files import service as files
 from truestyle.infra.outbox import Event, Handler
-from truestyle.store import Store
 
 if TYPE_CHECKING:
     from truestyle.shop import Shop
@@ -18,8 +19,14 @@ log = structlog.get_logger("events")
 def handlers(shop: "Shop") -> dict[str, Handler]:
     """The handler of each topic."""
 
-    async def count_sales(event: Event) -> None:
-        await _count_sales(shop.store, event)
+    async def count(event: Event) -> None:
+        await counting.count_in(shop.store, event)
+
+    async def recount(event: Event) -> None:
+        await counting.recount_some(shop.store, event)
+
+    async def check_integrity(event: Event) -> None:
+        await integrity.run(shop, event)
 
     async def import_products(event: Event) -> None:
         # Many transactions of its own, each harmless to repeat, so the row is marked by the worker afterwards.
@@ -29,25 +36,14 @@ def handlers(shop: "Shop") -> dict[str, Handler]:
         await files.sweep(shop.store, shop.storage, event.payload["file_id"])
 
     return {
-        "order.placed": count_sales,
+        **dict.fromkeys(counting.TOPICS, count),
+        counting.RECOUNT: recount,
+        integrity.TOPIC: check_integrity,
         "file.sweep": sweep_file,
         "mail.order_confirmation": _print_mail,
         "mail.order_status": _print_mail,
         importing.TOPIC: import_products,
     }
-
-
-async def _count_sales(store: Store, event: Event) -> None:
-    """Popularity counts pieces sold: in one transaction with the mark, so each order counts once."""
-
-    async def work(tx: Store) -> None:
-        if await tx.outbox.delivered(event):
-            pieces: dict[object, int] = {}
-            for item in event.payload["items"]:
-                pieces[item["product_id"]] = pieces.get(item["product_id"], 0) + item["quantity"]
-            await tx.products.sold(pieces)  # type: ignore[arg-type]
-
-    await store.transaction(work)
 
 
 async def _print_mail(event: Event) -> None:

@@ -63,9 +63,8 @@ async def root(shop: ShopDep) -> Root:
     return Root(message=f"{shop.settings.shop.project_name} is running")
 
 
-@routes.get("/health")
-async def health(shop: ShopDep, response: Response) -> Health:
-    """Whether the store can take orders: 503 when not."""
+async def look(shop: Shop) -> Health:
+    """How the store's parts are."""
     mongo, sql_, cache = await asyncio.gather(_mongo(shop), _sql(shop), _cache(shop))
     worker = Check(ok=shop.worker.running, ms=0, detail=None if shop.worker.running else "runs elsewhere, or not")
     checks = Checks(
@@ -78,8 +77,17 @@ async def health(shop: ShopDep, response: Response) -> Health:
     )
     status: Literal["ok", "degraded", "down"] = "ok" if sql_.ok and cache.ok else "degraded"
     if not mongo.ok:
-        status, response.status_code = "down", 503
+        status = "down"
     return Health(status=status, version=VERSION, checks=checks)
+
+
+@routes.get("/health")
+async def health(shop: ShopDep, response: Response) -> Health:
+    """Whether the store can take orders: 503 when not."""
+    found = await look(shop)
+    if found.status == "down":
+        response.status_code = 503
+    return found
 
 
 @routes.get("/health/live")

@@ -13,6 +13,7 @@ from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products import picture_routes
 from truestyle.catalog.products import routes as products
 from truestyle.cms.content import CONTENT
+from truestyle.dashboard import routes as dashboard
 from truestyle.deps import Db, MaybeCaller, PublicRead, allowed
 from truestyle.files import routes as files
 from truestyle.infra.http.route import router
@@ -48,6 +49,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     wish_routes.routes,
     orders.checkout,
     orders.routes,
+    dashboard.routes,
+    dashboard.admin,
     jobs.routes,
     trail.routes,
 )
@@ -64,6 +67,10 @@ TAGS = [
     {"name": "Wishlist", "description": "What somebody likes."},
     {"name": "Checkout", "description": "From cart to order."},
     {"name": "Orders", "description": "Orders and their way to the buyer."},
+    {
+        "name": "Dashboard",
+        "description": "How the store does, and how it is. What each figure means: docs/concepts/figures.md.",
+    },
     {"name": "Jobs", "description": "Long work and its progress."},
     {"name": "Audit", "description": "Who did what to which row."},
     {"name": "Health", "description": "How the store is."},

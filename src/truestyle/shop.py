@@ -10,6 +10,7 @@ from truestyle.auth.gate import Gate
 from truestyle.auth.passwords import Passwords
 from truestyle.auth.service import Keys
 from truestyle.auth.tokens import Tokens
+from truestyle.dashboard import counting
 from truestyle.events import handlers
 from truestyle.infra import cache, mongo, sql
 from truestyle.infra.cache import Cache
@@ -77,6 +78,7 @@ class Shop:
         """Indexes, roles, permissions and lookups; then the store is ready. Safe to run again."""
         await self.migrate()
         await seed.essentials(self)
+        await counting.prepare(self.store)
         await self.store.versions.prepared()
         self.ready.set()
 

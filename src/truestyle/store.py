@@ -10,6 +10,7 @@ from truestyle.cart.repository import Carts, Wishlists
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products.repository import Products
 from truestyle.cms.content import CONTENT
+from truestyle.dashboard.repository import Counted, FigureBuyers, FigureProducts, Figures
 from truestyle.files.repository import Files
 from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Outbox
@@ -61,6 +62,10 @@ class Store:
         self.jobs = Jobs(db, session)
         self.trail = Trail(db, session)
         self.trail_head = TrailHead(db, session)
+        self.figures = Figures(db, session)
+        self.figure_products = FigureProducts(db, session)
+        self.figure_buyers = FigureBuyers(db, session)
+        self.counted = Counted(db, session)
 
     def of(self, document: type[D]) -> Declared[D]:
         """The repository of a declared resource."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from truestyle.audit import links, orders, stock, trail
+from truestyle.audit import figures, links, orders, stock, trail
 from truestyle.audit.report import Breach, Check, Report
+from truestyle.dashboard import mending
 from truestyle.infra.snapshot import snapshot
 from truestyle.inventory.service import refresh_flags
 from truestyle.shop import Shop
@@ -27,6 +28,9 @@ def checks(shop: Shop) -> tuple[Check, ...]:
         Check("I8", "files have their bytes", ("files", f"{bucket}.files"), links.bytes_of_files(bucket)),
         Check("I10", "lists say what is true", ("products",), stock.listings),
         Check("I11", "the audit trail is whole", ("audit",), trail.chain_of(shop.sealer.keys)),
+        Check(
+            "I12", "figures are the sums of what they count", ("orders", "users"), figures.sums_in(shop.store.shop.zone)
+        ),
     )
 
 
@@ -53,7 +57,7 @@ async def expected_rows(shop: Shop, check: Check) -> int:
 
 
 async def repair(shop: Shop, report: Report) -> int:
-    """Work out again what can be: the stock flags of products. Money and stock are never touched. How many."""
+    """Work out again what can be: stock flags of products, and figures. Money and stock are never touched. How many."""
     ids = [one.documents["product_id"] for one in report.breaches if one.invariant == "I10"]
     for first in range(0, len(ids), BATCH):
         part = ids[first : first + BATCH]
@@ -62,4 +66,5 @@ async def repair(shop: Shop, report: Report) -> int:
             await refresh_flags(tx, part)  # type: ignore[arg-type]
 
         await shop.store.transaction(work)
-    return len(ids)
+    figured = [one.documents for one in report.breaches if one.invariant == "I12"]
+    return len(ids) + await mending.mend(shop.store, figured)

@@ -18,7 +18,7 @@ LISTED = ("mrp", "price", "discounted", "sizes", "colors", "option_keys", "sort_
 
 async def sums(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
     """I1: per SKU, `on_hand` and `reserved` equal their movements' sums; nothing is below zero."""
-    async for sku, row, moved in _side_by_side(snapshot.rows("stock"), snapshot.grouped("stock_movements", *SUMS)):
+    async for sku, row, moved in side_by_side(snapshot.rows("stock"), snapshot.grouped("stock_movements", *SUMS)):
         yield 1
         on_hand, reserved = (moved or {}).get("on_hand", 0), (moved or {}).get("reserved", 0)
         if row is None:
@@ -68,7 +68,7 @@ async def _grouped(rows: AsyncIterable[dict[str, Any]]) -> AsyncIterator[tuple[A
         yield key, found
 
 
-async def _side_by_side(
+async def side_by_side(
     left: AsyncIterator[dict[str, Any]], right: AsyncIterator[dict[str, Any]]
 ) -> AsyncIterator[tuple[Any, dict[str, Any] | None, dict[str, Any] | None]]:
     """Two streams in the order of `_id`, joined: (id, left or None, right or None)."""

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     USERS_WRITE = "users:write"
     FILES_WRITE = "files:write"
     RBAC_WRITE = "rbac:write"
+    DASHBOARD_READ = "dashboard:read"
+    INTEGRITY_RUN = "integrity:run"
     AUDIT_READ = "audit:read"  # who did what: has people's data in it
 
 
@@ -51,6 +53,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.ORDERS_READ,
         Permission.ORDERS_WRITE,
         Permission.JOBS_READ,
+        Permission.DASHBOARD_READ,
     },
     Role.ADMIN: frozenset(Permission),
 }

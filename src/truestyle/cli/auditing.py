@@ -38,7 +38,7 @@ async def audit(shop: Shop, *, repair: bool) -> bool:
         f"The audit trail has {head['seq']} entries; the last seal is {head['seal'].hex()[:16]}.", highlight=False
     )
     if repair and not report.clean:
-        console.print(f"Worked out again: {await service.repair(shop, report)} products.")
+        console.print(f"Worked out again: {await service.repair(shop, report)} rows.")
         report = await service.audit(shop)
         _print(report)
     return report.clean

@@ -162,6 +162,9 @@ def _buy(day: Day, shopper: dict[str, str], guest: dict[str, str], admin: tuple[
         order = day.call("PUT", f"/orders/{order['id']}/status", json=body, headers=staff)
         day.say("The store", f"{order['status']}; paid ₹{order['amount_paid']}")
     _change_of_mind(day, ira, guest)
+    seen = day.call("GET", "/dashboard/overview", headers=staff)
+    told = f"{seen['orders']} sales, ₹{seen['revenue']}, ₹{seen['aov']} each; {seen['orders_by_status']}"
+    day.say("The owner looks at the dashboard", told)
 
 
 def _change_of_mind(day: Day, ira: dict[str, str], guest: dict[str, str]) -> None:

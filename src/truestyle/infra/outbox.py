@@ -66,6 +66,7 @@ class Outbox(Repository[Event]):
         IndexModel([("status", 1), ("due_at", 1)]),
         IndexModel("key", unique=True),
         IndexModel([("payload.order_id", 1), ("topic", 1)]),
+        IndexModel([("topic", 1), ("_id", 1)], partialFilterExpression={"status": "waiting"}, name="waiting"),
         IndexModel("expires_at", expireAfterSeconds=0),
     )
 
@@ -87,6 +88,28 @@ class Outbox(Repository[Event]):
             return_document=ReturnDocument.AFTER,
         )
         return None if row is None else Event.load(row)
+
+    async def waiting(self, topics: Sequence[str], most: int) -> list[Event]:
+        """Events of these topics that wait and never failed, leased or not, in no order: to handle many at once.
+
+        Only for handlers that mark what they did in the transaction of its effect.
+        """
+        where = {"topic": {"$in": list(topics)}, "status": EventStatus.WAITING.value, "error": None}
+        rows = await self.collection.find(where, limit=most, session=self.session).to_list()
+        return [Event.load(row) for row in rows]
+
+    async def oldest_due(self) -> datetime | None:
+        """Since when the event that waits longest has been due, or will be."""
+        row = await self.collection.find_one({"status": EventStatus.WAITING}, {"due_at": 1}, sort=[("due_at", 1)])
+        return None if row is None else row["due_at"]
+
+    async def delivered_all(self, events: Sequence[Event]) -> None:
+        """Mark rows delivered that are not yet."""
+        await self.collection.update_many(
+            {"_id": {"$in": [one.id for one in events]}, "status": EventStatus.WAITING},
+            {"$set": {"status": EventStatus.DELIVERED, "lease_until": None, "expires_at": clock.now() + KEPT}},
+            session=self.session,
+        )
 
     async def delivered(self, one: Event) -> bool:
         """Mark a leased row delivered; False if somebody else already did."""

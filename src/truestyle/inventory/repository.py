@@ -33,7 +33,8 @@ class Stocks(Collection):
     unaudited = "every change leaves a movement, which says who and why"
     indexes = (
         IndexModel([("product_id", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("available", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("available", ASCENDING), ("_id", ASCENDING), ("product_id", ASCENDING)]),
+        IndexModel([("product_id", ASCENDING), ("available", ASCENDING)]),
     )
 
     async def of(self, skus: Iterable[str]) -> dict[str, Stock]:
@@ -50,6 +51,22 @@ class Stocks(Collection):
         """Rows of all SKUs of these products."""
         rows = await self.collection.find({"product_id": {"$in": list(ids)}}, session=self.session).to_list()
         return [_load(row) for row in rows]
+
+    async def low(self, threshold: int, limit: int, hidden: Sequence[ObjectId] = ()) -> list[Stock]:
+        """The SKUs with `threshold` available pieces or fewer, the scarcest first, but for `hidden` products."""
+        found = self.collection.find(
+            {"available": {"$lte": threshold}, "product_id": {"$nin": list(hidden)}},
+            sort=[("available", ASCENDING), ("_id", ASCENDING)],
+            limit=limit,
+            session=self.session,
+        )
+        return [_load(row) async for row in found]
+
+    async def count_low(self, threshold: int, hidden: Sequence[ObjectId] = ()) -> int:
+        """How many SKUs that would be."""
+        low: dict[str, Any] = {"available": {"$lte": threshold}}
+        among = await self.count({**low, "product_id": {"$in": list(hidden)}}) if hidden else 0
+        return await self.count(low) - among
 
     async def open(self, opening: Sequence[tuple[str, ObjectId, int]]) -> None:
         """Rows for new SKUs: (sku, product, pieces on hand). Raises Duplicate."""

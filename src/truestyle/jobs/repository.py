@@ -16,7 +16,7 @@ class Jobs(Repository[Job]):
 
     document, name = Job, "jobs"
     unaudited = "progress; what a job changes is in the trail"
-    indexes = (IndexModel([("owner_id", 1), ("_id", -1)]),)
+    indexes = (IndexModel([("owner_id", 1), ("_id", -1)]), IndexModel([("kind", 1), ("_id", -1)]))
 
     async def claim(self, key: ObjectId, dead_before: datetime) -> Job | None:
         """Take a job that waits, or whose worker has not said a word since `dead_before`; None otherwise."""
@@ -31,6 +31,11 @@ class Jobs(Repository[Job]):
             {"$set": {"status": JobStatus.RUNNING, "updated_at": clock.now()}},
             return_document=ReturnDocument.AFTER,
         )
+        return None if row is None else Job.load(row)
+
+    async def last(self, kind: str, **where: Any) -> Job | None:
+        """The newest of a kind, within `where`."""
+        row = await self.collection.find_one({"kind": kind, **where}, sort=[("_id", -1)])
         return None if row is None else Job.load(row)
 
     async def alive(self, key: ObjectId) -> None:

@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 
 from truestyle.kit import clock
-from truestyle.kit.repository import Collection, Repository
+from truestyle.kit.repository import Collection, Repository, Row
 from truestyle.kit.trail import Watch
 from truestyle.orders.flow import OrderStatus
 from truestyle.orders.models import HistoryEntry, Order
@@ -63,6 +63,17 @@ class Orders(Repository[Order]):
             session=self.session,
         )
         return done.modified_count
+
+    async def rows(self, ids: Sequence[ObjectId], fields: Sequence[str]) -> list[Row]:
+        """Some fields of these orders; the missing are left out."""
+        found = self.collection.find({"_id": {"$in": list(ids)}}, dict.fromkeys(fields, 1), session=self.session)
+        return await found.to_list()
+
+    async def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        """The ids that follow, in their order."""
+        where = {} if after is None else {"_id": {"$gt": after}}
+        found = self.collection.find(where, {"_id": 1}, sort=[("_id", 1)], limit=limit, session=self.session)
+        return [row["_id"] async for row in found]
 
     async def names_product(self, product_id: ObjectId) -> bool:
         """Whether any order has this product."""

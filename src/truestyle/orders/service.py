@@ -12,7 +12,7 @@ from truestyle.auth.permissions import Permission
 from truestyle.cart import service as carts
 from truestyle.cart.service import Owner, line_of
 from truestyle.catalog.products.models import ProductStatus
-from truestyle.infra.outbox import event
+from truestyle.infra.outbox import Event, event
 from truestyle.inventory.models import Movement, Reason
 from truestyle.inventory.service import refresh_flags
 from truestyle.kit import clock
@@ -213,7 +213,7 @@ async def move(store: Store, caller: Caller, key: ObjectId, body: StatusMove) ->
             raise InvalidTransition(order.status, status)
         if paid and not await tx.payments.capture(order.payment.id, order.total, f"cod:{order.number}", moment):
             raise Unavailable
-        await tx.outbox.write([_told(moved)])
+        await tx.outbox.write([_told(moved), changed_event(moved)])
         return moved
 
     return await store.transaction(work)
@@ -255,15 +255,20 @@ async def _undo(store: Store, key: ObjectId, status: OrderStatus, by: str, note:
         if not await tx.payments.call_off(moved.payment.id, moment):
             raise Unavailable
         await refresh_flags(tx, {item.product_id for item in moved.items})
-        await tx.outbox.write([_told(moved)])
+        await tx.outbox.write([_told(moved), changed_event(moved)])
         return moved
 
     return await store.transaction(work)
 
 
-def _told(order: Order) -> Any:
+def _told(order: Order) -> Event:
     facts = {"order_id": order.id, "number": order.number, "status": order.status, "to": order.email}
     return event("mail.order_status", facts, f"mail.order_status:{order.id}:{order.status}")
+
+
+def changed_event(order: Order) -> Event:
+    """Whatever of an order counts somewhere else may be different from now on."""
+    return event("order.changed", {"order_id": order.id}, f"order.changed:{order.id}:{order.version}")
 
 
 async def change(store: Store, caller: Caller, key: ObjectId, body: OrderChange, version: int | None) -> Order:
@@ -286,10 +291,16 @@ async def change(store: Store, caller: Caller, key: ObjectId, body: OrderChange,
             raise CodUnavailable
         values |= {"shipping_address": to.model_dump(), **_taxed(store, order, to)}
     where = {"status": {"$in": list(EDITABLE)}}
-    changed = await store.orders.change(key, {"$set": values}, where=where, version=version)
-    if changed is None:
-        raise NotEditable
-    return changed
+
+    async def work(tx: Store) -> Order:
+        changed = await tx.orders.change(key, {"$set": values}, where=where, version=version)
+        if changed is None:
+            raise NotEditable
+        if "shipping_address" in values:
+            await tx.outbox.write([changed_event(changed)])
+        return changed
+
+    return await store.transaction(work)
 
 
 def _taxed(store: Store, order: Order, to: AddressFields) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import Query
 from truestyle.auth import service as auth
 from truestyle.auth.permissions import Role
 from truestyle.auth.service import Keys
+from truestyle.infra.outbox import event
 from truestyle.kit.errors import InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.types import Code, Line
@@ -138,6 +139,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.users.remove(user.id)
         await tx.trail.forget(key)
         await require_an_admin(tx)
+        await tx.outbox.write([event("user.removed", {"user_id": key}, f"user.removed:{key}")])
 
     await store.transaction(work)
     keys.gate.forget(user=key)

@@ -1,5 +1,6 @@
 """Accounts in MongoDB."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -7,7 +8,7 @@ from pymongo import IndexModel
 
 from truestyle.auth.permissions import Role
 from truestyle.kit import clock
-from truestyle.kit.repository import Repository
+from truestyle.kit.repository import Repository, Row
 from truestyle.kit.trail import Watch
 from truestyle.users.addresses import Address
 from truestyle.users.models import User, UserStatus
@@ -49,6 +50,17 @@ class Users(Repository[User]):
     async def active_admins(self) -> int:
         """How many people can still administer the store."""
         return await self.count({"role": Role.ADMIN, "status": UserStatus.ACTIVE})
+
+    async def rows(self, ids: Sequence[ObjectId], fields: Sequence[str]) -> list[Row]:
+        """Some fields of these accounts; the missing are left out."""
+        found = self.collection.find({"_id": {"$in": list(ids)}}, dict.fromkeys(fields, 1), session=self.session)
+        return await found.to_list()
+
+    async def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        """The ids that follow, in their order."""
+        where = {} if after is None else {"_id": {"$gt": after}}
+        found = self.collection.find(where, {"_id": 1}, sort=[("_id", 1)], limit=limit, session=self.session)
+        return [row["_id"] async for row in found]
 
 
 class Addresses(Repository[Address]):

@@ -189,11 +189,25 @@ class Products(Repository[Product]):
             )
 
     async def sold(self, pieces: Mapping[ObjectId, int]) -> None:
-        """Count sales into `popularity`."""
+        """Set `popularity` to what was sold of each product in all."""
         await self.unwatched.bulk_write(  # follows from orders
-            [UpdateOne({"_id": key}, {"$inc": {"popularity": count}}) for key, count in pieces.items()],
+            [UpdateOne({"_id": key}, {"$set": {"popularity": count}}) for key, count in pieces.items()],
             session=self.session,
         )
+
+    async def active(self) -> int:
+        """How many products shoppers can see."""
+        return await self.count({"status": ProductStatus.ACTIVE})
+
+    async def not_active(self) -> list[ObjectId]:
+        """The ids of drafts and archived products, from the index alone."""
+        hidden = {"status": {"$in": [ProductStatus.DRAFT, ProductStatus.ARCHIVED]}}
+        return [row["_id"] async for row in self.collection.find(hidden, {"_id": 1}, session=self.session)]
+
+    async def names(self, ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
+        """The names of products."""
+        rows = self.collection.find({"_id": {"$in": list(ids)}}, {"name": 1}, session=self.session)
+        return {row["_id"]: row["name"] async for row in rows}
 
     async def archive(self, key: ObjectId) -> None:
         """Hide for good; orders keep naming it."""
