@@ -11,8 +11,8 @@ from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.auth.service import Device
 from truestyle.cart.service import TOKEN, Owner, new_token
-from truestyle.kit.errors import Forbidden, ValidationFailed
-from truestyle.kit.resource import read_version
+from truestyle.kit.errors import Forbidden
+from truestyle.kit.resource import IfMatch, read_version
 from truestyle.kit.trail import Actor, ActorKind, act_as
 from truestyle.orders.service import Repeat
 from truestyle.shop import Shop
@@ -117,15 +117,14 @@ async def device(request: Request) -> Device:
 async def _repeat(
     request: Request,
     idempotency_key: Annotated[
-        str | None, Header(max_length=255, min_length=1, description="The same key gives the same answer for 24 h.")
+        str | None,
+        Header(pattern=r"^[ -~]{1,255}$", description="The same key gives the same answer for 24 h."),
     ] = None,
 ) -> Repeat:
-    if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):
-        raise ValidationFailed("must be printable ASCII", ("header", "Idempotency-Key"))
     return Repeat(idempotency_key, await request.body())
 
 
-async def _if_match(if_match: Annotated[str | None, Header(max_length=20)] = None) -> int | None:
+async def _if_match(if_match: IfMatch = None) -> int | None:
     return read_version(if_match)
 
 

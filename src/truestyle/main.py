@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from truestyle import aliases, health, routes
+from truestyle.auth import routes as auth
 from truestyle.infra import telemetry
 from truestyle.infra.http import docs, openapi, problems
 from truestyle.infra.http.conditional import Conditional
@@ -51,7 +52,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     routes.install(app, prefix)
     aliases.install(app, prefix)
     docs.install(app)
-    openapi.install(app, prefix)
+    openapi.install(app, prefix, auth.BODIES)
     problems.install(app)
     # The last added is the outermost.
     app.add_middleware(Conditional)

@@ -92,9 +92,11 @@ class Login(Body):
 
 
 class Refresh(Body):
-    """The refresh token of a client that keeps no cookies."""
+    """The refresh token of a client that keeps no cookies; without it, the cookie's counts."""
 
     refresh_token: str | None = Field(default=None, max_length=200)
+
+    model_config = example({})
 
 
 class SignedIn(Answer):

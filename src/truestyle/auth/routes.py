@@ -28,18 +28,19 @@ from truestyle.users.models import Register, UserAnswer
 
 routes = router("/auth", tag="Auth")
 Model = TypeVar("Model", Login, Refresh)
+BODIES = (Login, Refresh)  # read by hand: each route takes more than one kind of body
 LOGIN_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": Login.model_json_schema()},
+            "application/json": {"schema": {"$ref": "#/components/schemas/Login"}},
             "application/x-www-form-urlencoded": {
                 "schema": {
                     "type": "object",
                     "required": ["username", "password"],
                     "properties": {
-                        "username": {"type": "string", "description": "The e-mail."},
-                        "password": {"type": "string"},
+                        "username": {"type": "string", "format": "email", "maxLength": 254},
+                        "password": {"type": "string", "minLength": 1, "maxLength": 128},
                         "grant_type": {"type": "string"},
                         "scope": {"type": "string"},
                     },
@@ -51,7 +52,7 @@ LOGIN_BODY = {
 REFRESH_BODY = {
     "requestBody": {
         "required": False,
-        "content": {"application/json": {"schema": Refresh.model_json_schema()}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refresh"}}},
     }
 }
 

@@ -209,7 +209,7 @@ def _wanted(product: Product, body: CartAdd) -> Variant:
         msg = "This product has no such variant."
         raise NotFound(msg)
     if len(fitting) > 1:
-        raise ValidationFailed("say which: this product has several variants", ("body", "sku"), "missing")
+        raise ValidationFailed("say which: this product has several variants", ("body", "sku"))
     return fitting[0]
 
 
@@ -224,7 +224,7 @@ async def _require_available(store: Store, sku: str, wanted: int) -> None:
 
 
 def _too_many(most: int) -> ValidationFailed:
-    return ValidationFailed(f"at most {most} pieces of one SKU", ("body", "quantity"), "less_than_equal")
+    return ValidationFailed(f"at most {most} pieces of one SKU", ("body", "quantity"))
 
 
 async def set_quantity(store: Store, owner: Owner, item_id: ObjectId, quantity: int | None) -> None:

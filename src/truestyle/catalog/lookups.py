@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from truestyle.auth.permissions import Permission
-from truestyle.kit.documents import Answer, Document
+from truestyle.kit.documents import Answer, Document, Exact
 from truestyle.kit.resource import ACTS, Copy, Resource, to_code, to_slug
 from truestyle.kit.types import Code, Flag, Id, Int, Line, ShortLine, Slug, Text
 
@@ -29,7 +29,7 @@ class Brand(Lookup):
     """A label that products are sold under."""
 
 
-class SizeChart(Answer):
+class SizeChart(Exact, Answer):
     """Measurements by size: one row a size, in the order of `columns`."""
 
     unit: ShortLine = "cm"

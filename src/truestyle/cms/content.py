@@ -7,28 +7,27 @@ from stdnum.in_ import gstin
 
 from truestyle.auth.permissions import Permission
 from truestyle.cms.text import RichText
-from truestyle.kit.documents import Answer, Document
+from truestyle.kit.documents import Answer, Document, Exact
 from truestyle.kit.resource import Resource
-from truestyle.kit.types import Email, Flag, Id, Int, Line, Phone, Pincode, Text, Timestamp
-
-
-def _link(text: str) -> str:
-    if not text.startswith(("https://", "http://", "/", "#", "mailto:", "tel:")):
-        msg = "must be an address like https://… or a path like /sale"
-        raise ValueError(msg)
-    return text
+from truestyle.kit.types import Email, Flag, Id, Int, Line, Phone, Pincode, Text, Timestamp, rule
 
 
 def _gstin(text: str) -> str:
     number = text.upper()
     if not gstin.is_valid(number):
         msg = "must be a GSTIN with a right check character, like 27AAPFU0939F1ZV"
-        raise ValueError(msg)
+        raise rule(msg)
     return number
 
 
-Link = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_link)]
-Gstin = Annotated[str, AfterValidator(_gstin), Field(examples=["27AAPFU0939F1ZV"])]
+Link = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^(https?://|/|#|mailto:|tel:)[^\s<>\"]*$")
+]
+Gstin = Annotated[
+    str,
+    AfterValidator(_gstin),
+    Field(examples=["27AAPFU0939F1ZV"], pattern=r"^[0-9]{2}[0-9A-Za-z]{13}$"),
+]
 
 
 class Content(Document):
@@ -111,7 +110,7 @@ class Term(Content):
     body: RichText
 
 
-class Officer(Answer):
+class Officer(Exact, Answer):
     """Who answers complaints (Consumer Protection (E-Commerce) Rules 2020, rule 4)."""
 
     name: Line
@@ -120,7 +119,7 @@ class Officer(Answer):
     phone: Phone | None = None
 
 
-class Place(Answer):
+class Place(Exact, Answer):
     """An address of the store."""
 
     label: Line = "Head office"

@@ -1,10 +1,12 @@
 """Stored documents and request bodies."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Self
 
 from bson import ObjectId
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from truestyle.kit import clock
 from truestyle.kit.types import Id, Timestamp
@@ -30,10 +32,23 @@ class Answer(BaseModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class Body(BaseModel):
-    """What a route reads: unknown keys are refused, so that nothing can be smuggled in."""
+class Exact(BaseModel):
+    """Part of a body: unknown keys are refused, so that nothing can be smuggled in, and so is what is no object."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_object(cls, value: Any) -> Any:
+        # The numbers of our JSON are Decimals, which FastAPI's models would read as objects without a known attribute:
+        # `1.5` would pass for `{}`.
+        if isinstance(value, Decimal):
+            raise PydanticCustomError("model_type", "must be an object")
+        return value
+
+
+class Body(Exact):
+    """What a route reads."""
 
     def sent(self) -> dict[str, Any]:
         """The fields that the caller sent, with their values: what a PATCH changes."""

@@ -48,11 +48,15 @@ class ValidationProblemBody(ProblemBody):
 
 
 class ValidationFailed(Problem):
-    """The request is malformed."""
+    """The request is malformed.
+
+    The `type` of an error tells programs whose fault it is. `rule` is for what the OpenAPI document cannot tell (it
+    depends on another field, or on what the store has); everything else violates the document.
+    """
 
     status, code, detail = 422, "validation_error", "The request is not valid."
 
-    def __init__(self, msg: str, loc: tuple[str | int, ...] = ("body",), kind: str = "value_error") -> None:
+    def __init__(self, msg: str, loc: tuple[str | int, ...] = ("body",), kind: str = "rule") -> None:
         super().__init__(errors=[{"loc": list(loc), "msg": msg, "type": kind}])
 
 

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from truestyle.kit.types import rule
+
 PLACES = 2
 LARGEST = 10_000_000_000  # paise: ten crore rupees, far above any garment and far below 2**53
-_PATTERN = r"^-?\d{1,9}(\.\d{1,2})?$"
+_PATTERN = r"^-?[0-9]{1,12}\.[0-9]{2}$"
+_PATTERN_IN = r"^(100000000(\.0{1,2})?|[0-9]{1,8}(\.[0-9]{1,2})?)$"
 _PLAIN = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")  # Decimal() would also take "1_000", "1e9" and "१२"
 
 
@@ -29,7 +32,8 @@ def parse(value: object) -> int:
         raise ValueError(msg)
     if _places(amount) > PLACES:
         msg = f"must have at most {PLACES} decimal places"
-        raise ValueError(msg)
+        # JSON Schema cannot tell it of a number: to its readers 0.07 may be 0.07000000000000001.
+        raise rule(msg) if isinstance(value, Decimal) else ValueError(msg)
     return int(amount * 100)
 
 
@@ -93,8 +97,10 @@ def percent_wire(percent: Decimal) -> str:
 
 
 def _schema(mode: str) -> dict[str, Any]:
-    text = {"type": "string", "pattern": _PATTERN, "examples": ["1499.00"]}
-    return text if mode == "out" else {"anyOf": [text, {"type": "number"}], "examples": ["1499.00"]}
+    if mode == "out":
+        return {"type": "string", "pattern": _PATTERN, "examples": ["1499.00"]}
+    number = {"type": "number", "minimum": 0, "maximum": LARGEST // 100, "multipleOf": 0.01}
+    return {"anyOf": [{"type": "string", "pattern": _PATTERN_IN}, number], "examples": ["1499.00"]}
 
 
 # Stored and answered: paise inside, a decimal string in JSON.
@@ -113,5 +119,5 @@ Percent = Annotated[
     Decimal,
     BeforeValidator(_parse_percent),
     PlainSerializer(percent_wire, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?$", "examples": ["5"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$", "examples": ["5"]}),
 ]

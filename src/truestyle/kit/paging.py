@@ -72,9 +72,11 @@ def paging(*sorts: str) -> Any:
 
     async def page_query(
         page: Annotated[int | None, Query(ge=1, le=MAX_PAGE, description="1–50; not together with `cursor`.")] = None,
-        page_size: Annotated[int, Query(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE,
+        page_size: Annotated[int, Query(ge=1, le=MAX_SIZE, description="Rows of one page.")] = DEFAULT_SIZE,
         cursor: Annotated[str | None, Query(max_length=600, description="`next_cursor` of the page before.")] = None,
-        sort: Annotated[str, Query(max_length=40, json_schema_extra={"enum": list(sorts)})] = sorts[0],
+        sort: Annotated[
+            str, Query(max_length=40, json_schema_extra={"enum": list(sorts)}, description="`-` is downwards.")
+        ] = sorts[0],
     ) -> PageQuery:
         if sort not in sorts:
             raise ValidationFailed("must be one of " + ", ".join(sorts), ("query", "sort"), "enum")

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from bson import ObjectId
+from fastapi import Header
 from pydantic import Field, create_model
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -27,7 +28,11 @@ STEP = 10  # between neighbours of a list, so that one can be put in between by 
 IGNORING_CASE = Collation(locale="en", strength=2)
 ACTS = frozenset({"create", "list", "get", "change", "remove", "reorder"})
 SYSTEM = frozenset({"id", "created_at", "updated_at", "version", "is_system"})
-_IF_MATCH = re.compile(r'"?(\d{1,12})"?')
+_VERSION = r'^(\*|(W/)?"?[0-9]{1,12}"?)$'
+IfMatch = Annotated[
+    str | None,
+    Header(max_length=20, pattern=_VERSION, description='Only if this is still the `version`, like `"7"`; else 412.'),
+]
 
 
 class Declared(Repository[D]):
@@ -184,13 +189,9 @@ def shortened(slug: str, most: int) -> str:
 
 
 def read_version(header: str | None) -> int | None:
-    """The version that `If-Match` makes a change conditional on. Raises ValidationFailed."""
-    if header is None or header.strip() == "*":
-        return None
-    found = _IF_MATCH.fullmatch(header.strip().removeprefix("W/"))
-    if found is None:
-        raise ValidationFailed('must be a version like "7"', ("header", "If-Match"))
-    return int(found[1])
+    """The version that an `IfMatch` header makes a change conditional on; None for none, and for `*`."""
+    found = re.search("[0-9]+", header or "")
+    return int(found[0]) if found else None
 
 
 async def create(store: Any, resource: Resource[D], values: dict[str, Any]) -> D:
@@ -270,7 +271,7 @@ async def reorder(store: Any, resource: Resource[D], ids: Sequence[ObjectId]) ->
     async def work(tx: Any) -> list[D]:
         repository: Declared[D] = tx.of(resource.document)
         if len(set(ids)) != len(ids):
-            raise ValidationFailed("names a row twice", ("body", "ids"))
+            raise ValidationFailed("names a row twice", ("body", "ids"), "unique")
         if len(await repository.hold(ids)) != len(ids):
             raise ValidationFailed("names something that does not exist", ("body", "ids"))
         await repository.order(ids)

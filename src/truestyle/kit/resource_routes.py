@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from truestyle.kit import clock
 from truestyle.kit.documents import Body, example
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
-from truestyle.kit.resource import Resource, change, create, live, read_version, remove, reorder
+from truestyle.kit.resource import IfMatch, Resource, change, create, live, read_version, remove, reorder
 from truestyle.kit.types import Id
 
 OPTIONAL: dict[str, Any] = {"security": [{}]}  # signing in is possible, not needed
@@ -20,9 +20,16 @@ OPTIONAL: dict[str, Any] = {"security": [{}]}  # signing in is possible, not nee
 class Order(Body):
     """The ids of a list in the order that is wanted."""
 
-    ids: Annotated[list[Id], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[Id], Field(min_length=1, max_length=1000, json_schema_extra={"uniqueItems": True})]
 
     model_config = example({"ids": ["65af0b12c4a1d2e3f4a5b6c7"]})
+
+
+async def _nobody() -> None:
+    """Whoever looks at what everybody sees."""
+
+
+NOBODY = Annotated[None, Depends(_nobody)]
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,13 @@ def _shown(resource: Resource[Any], viewer: Any) -> dict[str, Any]:
 
 
 def _list(resource: Resource[Any], parts: _Parts) -> None:
-    db, viewer_type, page_query = parts.db, parts.viewer if resource.scheduled else None, paging(*resource.sorts)
+    db, viewer_type, page_query = parts.db, parts.viewer if resource.scheduled else NOBODY, paging(*resource.sorts)
 
     async def list_all(
         store: db,  # type: ignore[valid-type]
         query: Annotated[PageQuery, page_query],
-        is_active: Annotated[bool | None, Query()] = None,
-        viewer: viewer_type = None,  # type: ignore[valid-type]
+        viewer: viewer_type,  # type: ignore[valid-type]
+        is_active: Annotated[bool | None, Query(description="Only those that are, or that are not.")] = None,
     ) -> Any:
         where = {} if is_active is None else {"is_active": is_active}
         repository = cast("Any", store).of(resource.document)
@@ -120,9 +127,9 @@ def _list(resource: Resource[Any], parts: _Parts) -> None:
 
 
 def _get(resource: Resource[Any], parts: _Parts) -> None:
-    db, viewer_type = parts.db, parts.viewer if resource.scheduled else None
+    db, viewer_type = parts.db, parts.viewer if resource.scheduled else NOBODY
 
-    async def get_one(item_id: Id, store: db, viewer: viewer_type = None) -> Any:  # type: ignore[valid-type]
+    async def get_one(item_id: Id, store: db, viewer: viewer_type) -> Any:  # type: ignore[valid-type]
         return await cast("Any", store).of(resource.document).get(item_id, **_shown(resource, viewer))
 
     get_one.__doc__ = f"One of {resource.path}."
@@ -164,7 +171,7 @@ def _change(resource: Resource[Any], parts: _Parts) -> None:
         item_id: Id,
         body: body_type,  # type: ignore[valid-type]
         store: db,  # type: ignore[valid-type]
-        if_match: Annotated[str | None, Header(max_length=20)] = None,
+        if_match: IfMatch = None,
     ) -> Any:
         values: Any = body
         return await change(store, resource, item_id, values.sent(), read_version(if_match))

@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import phonenumbers
 from bson import ObjectId
@@ -12,16 +14,46 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from truestyle.kit import clock
 
+RULE = "rule"  # the type of an error that no schema can tell: see `ValidationFailed`
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069"
+_LINE_CONTROLS = _CONTROLS + r"\u2028\u2029\u200e\u200f"
+# As the OpenAPI document tells it: no control characters, and something that is not space.
+LINE_PATTERN = rf"^[^{_LINE_CONTROLS}]*[^{_LINE_CONTROLS}\s][^{_LINE_CONTROLS}]*$"
+TEXT_PATTERN = rf"^(?:[^{_CONTROLS}]|[\t\n\r])*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Adds to what OpenAPI says of a type, where a validator of ours does the checking."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The schema with our words."""
+        schema: dict[str, Any] = dict(handler.resolve_ref_schema(handler(core)))
+        return schema | dict(self.pairs)
+
+
+def shown(more: Mapping[str, Any] | None = None, **pairs: Any) -> Shown:
+    """Words for the OpenAPI document."""
+    return Shown(tuple({**(more or {}), **pairs}.items()))
+
+
+def rule(msg: str) -> PydanticCustomError:
+    """What a validator raises for what no schema can tell; a plain ValueError is for what the schema tells too."""
+    return PydanticCustomError(RULE, msg)
 
 
 def object_id(value: object) -> ObjectId:
@@ -56,7 +88,7 @@ def canonical_email(address: str) -> str:
         checked = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         msg = "must be an e-mail address"
-        raise ValueError(msg) from error
+        raise rule(msg) from error
     return checked.normalized.casefold()
 
 
@@ -65,10 +97,10 @@ def _phone(text: str) -> str:
         number = phonenumbers.parse(text, "IN")
     except phonenumbers.NumberParseException as error:
         msg = "must be a telephone number like +919876543210"
-        raise ValueError(msg) from error
+        raise rule(msg) from error
     if not phonenumbers.is_valid_number(number):
         msg = "must be a telephone number like +919876543210"
-        raise ValueError(msg)
+        raise rule(msg)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -84,7 +116,7 @@ def _utc(moment: datetime) -> datetime:
         moment = moment.astimezone(UTC)
     except OverflowError as error:  # the first or last hours that a datetime can name
         msg = "is out of range"
-        raise ValueError(msg) from error
+        raise rule(msg) from error
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -100,7 +132,7 @@ Id = Annotated[
     ObjectId,
     PlainValidator(object_id, json_schema_input_type=str),
     PlainSerializer(str, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{24}$", "examples": ["65af0b12c4a1d2e3f4a5b6c7"]}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "examples": ["65af0b12c4a1d2e3f4a5b6c7"]}),
 ]
 Timestamp = Annotated[
     datetime,
@@ -111,9 +143,19 @@ Timestamp = Annotated[
 ]
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_line)]
-ShortLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_line)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000), AfterValidator(_text)]
+_ONE_LINE = shown(pattern=LINE_PATTERN)
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_line), _ONE_LINE
+]
+ShortLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_line), _ONE_LINE
+]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=20_000),
+    AfterValidator(_text),
+    shown(pattern=TEXT_PATTERN),
+]
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254),
@@ -124,9 +166,14 @@ Phone = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=20),
     AfterValidator(_phone),
-    WithJsonSchema({"type": "string", "maxLength": 20, "examples": ["+919876543210"]}),
+    WithJsonSchema({"type": "string", "maxLength": 20, "pattern": LINE_PATTERN, "examples": ["+919876543210"]}),
 ]
-Pincode = Annotated[str, BeforeValidator(_pincode), Field(pattern=r"^[1-9][0-9]{5}$", examples=["560001"])]
+Pincode = Annotated[
+    str,
+    BeforeValidator(_pincode),
+    Field(pattern=r"^[1-9][0-9]{5}$"),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{2} ?[0-9]{3}$", "examples": ["560001"]}),
+]
 Sku = Annotated[
     str,
     StringConstraints(strip_whitespace=True, pattern=r"^[!-~](?:[ -~]{0,62}[!-~])?$"),

@@ -22,9 +22,9 @@ from truestyle.store import Store
 class Filters:
     """What a list of orders is narrowed to."""
 
-    status: Annotated[OrderStatus | None, Query()] = None
-    user_id: Annotated[Id | None, Query()] = None
-    payment_status: Annotated[PaymentStatus | None, Query()] = None
+    status: Annotated[OrderStatus | None, Query(description="Where the order stands.")] = None
+    user_id: Annotated[Id | None, Query(description="Whose (one's own, without `orders:read`).")] = None
+    payment_status: Annotated[PaymentStatus | None, Query(description="Where its payment stands.")] = None
     from_: Annotated[Timestamp | None, Query(alias="from", description="Placed at or after.")] = None
     to: Annotated[Timestamp | None, Query(description="Placed before.")] = None
     q: Annotated[Line | None, Query(max_length=100, description="An order number, or its beginning, or an e-mail.")] = (

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from truestyle.catalog.products.models import CURRENCY
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import Money, Paise
 from truestyle.kit.types import Email, Id, Line, Pincode, ShortLine, Text, Timestamp
-from truestyle.orders.flow import OrderStatus
+from truestyle.orders.flow import ALIASES, OrderStatus
 from truestyle.payments.models import PaymentStatus, PaymentType
 from truestyle.users.addresses import ADDRESS_EXAMPLE, AddressFields, AddressWrite
 
@@ -228,10 +228,19 @@ class TrackingWrite(Body):
     url: Annotated[str, Field(pattern=r"^https?://[^\s<>\"]{1,400}$")] | None = None
 
 
+def _known(value: object) -> object:
+    return ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+NextStatus = Annotated[
+    OrderStatus, BeforeValidator(_known), WithJsonSchema({"type": "string", "enum": [*OrderStatus, *ALIASES]})
+]
+
+
 class StatusMove(Body):
     """The next status, with what staff want to say about it."""
 
-    status: ShortLine
+    status: NextStatus
     note: Line | None = None
     tracking: TrackingWrite | None = None
 

@@ -22,8 +22,8 @@ from truestyle.users.models import Register, User, UserAnswer, UserChange, UserS
 class Filters:
     """What a list of accounts is narrowed to."""
 
-    role: Annotated[Code | None, Query()] = None
-    status: Annotated[UserStatus | None, Query()] = None
+    role: Annotated[Code | None, Query(description="Only this role's.")] = None
+    status: Annotated[UserStatus | None, Query(description="Only active ones, or only suspended ones.")] = None
     q: Annotated[Line | None, Query(max_length=100, description="Beginnings of names, or of the address.")] = None
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from truestyle.auth.permissions import Role
 from truestyle.kit.documents import Answer, Body, Document, example, optional
@@ -37,11 +37,18 @@ def _day(value: object) -> object:
     return value
 
 
+DAY = {"type": "string", "format": "date", "pattern": "^(19|[2-9][0-9])", "examples": ["1990-02-28"]}
 Birthday = Annotated[
-    date, BeforeValidator(_day), PlainSerializer(date.isoformat, return_type=str), Field(ge=date(1900, 1, 1))
+    date,
+    BeforeValidator(_day),
+    PlainSerializer(date.isoformat, return_type=str),
+    Field(ge=date(1900, 1, 1)),
+    WithJsonSchema(DAY),
 ]
 Password = Annotated[
-    str, StringConstraints(min_length=1, max_length=128), Field(examples=["a long and unlikely phrase"])
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000]*$"),
+    Field(examples=["a long and unlikely phrase"]),
 ]
 
 

@@ -8,15 +8,19 @@ from truestyle.deps import Db, SignedInCaller, Version
 from truestyle.infra.http.route import router
 from truestyle.kit.errors import NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
-from truestyle.kit.types import Id, Pincode
+from truestyle.kit.types import LINE_PATTERN, Id, Pincode
 from truestyle.users import addresses, service
 from truestyle.users.addresses import Address, AddressBookWrite, PincodeAnswer
-from truestyle.users.models import UserAnswer
+from truestyle.users.models import DAY, Gender, UserAnswer
 from truestyle.users.service import AddressBookChange
 
 routes = router(tag="Users")
 book = router(tag="Addresses")
-FormText = Annotated[str | None, Form(max_length=200)]
+# Read as text, so that an empty value can clear; the service knows the rules that are told here.
+FullName = Annotated[str | None, Form(max_length=200, json_schema_extra={"pattern": LINE_PATTERN})]
+FormPhone = Annotated[str | None, Form(max_length=20, json_schema_extra={"pattern": f"^$|{LINE_PATTERN}"})]
+FormGender = Annotated[str | None, Form(max_length=20, json_schema_extra={"enum": ["", *Gender]})]
+FormDay = Annotated[str | None, Form(max_length=10, json_schema_extra={"anyOf": [{"const": ""}, DAY]})]
 
 
 async def _emptied(request: Request) -> list[str]:
@@ -36,10 +40,10 @@ async def update_profile(
     caller: SignedInCaller,
     emptied: Annotated[list[str], Depends(_emptied)],
     version: Version,
-    full_name: FormText = None,
-    phone: FormText = None,
-    gender: FormText = None,
-    date_of_birth: FormText = None,
+    full_name: FullName = None,
+    phone: FormPhone = None,
+    gender: FormGender = None,
+    date_of_birth: FormDay = None,
 ) -> UserAnswer:
     """Change one's own account (multipart form); an empty value clears a field."""
     sent = {"full_name": full_name, "phone": phone, "gender": gender, "date_of_birth": date_of_birth}

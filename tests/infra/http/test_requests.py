@@ -103,6 +103,34 @@ async def test_a_refused_query_parameter_is_named_but_its_value_is_not(client: A
     assert "41111" not in answer.text
 
 
+@pytest.mark.parametrize("body", ["1.5", "1e-40", "1", '"x"', "[]", "true", "null"])
+async def test_a_body_that_is_no_object_is_refused(client: AsyncClient, admin: make.Person, body: str) -> None:
+    made = await client.post("/brands", json={"name": "N"}, headers=admin.headers)
+    path, headers = f"/brands/{made.json()['id']}", admin.headers | JSON
+    problem(await client.patch(path, content=body, headers=headers), 422, "validation_error")
+
+
+@pytest.mark.parametrize("inner", ["1.5", "1", "[]", '{"unit": "cm", "columns": [], "rows": [], "bogus": 1}'])
+async def test_a_part_of_a_body_is_as_strict_as_the_whole(client: AsyncClient, admin: make.Person, inner: str) -> None:
+    body = f'{{"name": "N", "size_chart": {inner}}}'
+    answer = await client.post("/product-types", content=body, headers=admin.headers | JSON)
+    problem(answer, 422, "validation_error")
+
+
+async def test_what_a_route_keeps_to_itself_is_no_parameter(client: AsyncClient) -> None:
+    for path in ("/brands", "/order-status"):
+        errors = problem(await client.get(f"{path}?viewer="), 422, "validation_error")["errors"]
+        assert errors == [{"loc": ["query", "viewer"], "msg": "is not a parameter here", "type": "extra"}]
+
+
+@pytest.mark.parametrize("version", ["x", "7.0", '"7"x', "-1", "W/7, 8", "\u0667"])
+async def test_a_version_that_is_none_is_refused(client: AsyncClient, admin: make.Person, version: str) -> None:
+    made = await client.post("/brands", json={"name": "N"}, headers=admin.headers)
+    headers = [*admin.headers.items(), ("if-match", version.encode())]
+    answer = await client.patch(f"/brands/{made.json()['id']}", json={"name": "M"}, headers=headers)  # type: ignore[arg-type]
+    problem(answer, 422, "validation_error")
+
+
 async def test_unknown_query_parameters_are_refused_by_name(client: AsyncClient) -> None:
     many = "&".join(f"x{at}=secret" for at in range(30))
     answer = await client.get(f"/products?{many}")

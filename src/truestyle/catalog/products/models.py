@@ -9,7 +9,7 @@ from truestyle.catalog.lookups import SizeChart
 from truestyle.kit import money
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import Money, Paise
-from truestyle.kit.types import Count, Flag, Id, Line, ShortLine, Sku, Text, Timestamp
+from truestyle.kit.types import Count, Flag, Id, Line, ShortLine, Sku, Text, Timestamp, rule, shown
 
 CURRENCY = "INR"
 ALL = 100_00  # hundredths of a percent
@@ -65,7 +65,7 @@ class DiscountWrite(Body):
     def _at_most_all(self) -> Self:
         if self.type is DiscountType.PERCENT and self.value > ALL:
             msg = "must be at most 100 percent"
-            raise ValueError(msg)
+            raise rule(msg)
         return self
 
     def stored(self) -> Discount:
@@ -267,7 +267,7 @@ class ProductCard(Answer):
     colors: list[str]
 
 
-Attributes = Annotated[dict[ShortLine, ShortLine], Field(max_length=10)]
+Attributes = Annotated[dict[ShortLine, ShortLine], Field(max_length=10), shown(additionalProperties=False)]
 
 
 class VariantWrite(Body):

@@ -36,7 +36,7 @@ async def list_product_images(
     store: Db,
     caller: MaybeCaller,
     query: Annotated[PageQuery, paging("position")],
-    product_id: Annotated[Id | None, Query()] = None,
+    product_id: Annotated[Id | None, Query(description="Only this product's.")] = None,
 ) -> Page[ProductImageAnswer]:
     """Pictures of products, in the order they are shown."""
     return (await pictures.find(store, caller, product_id, query)).page()

@@ -29,7 +29,9 @@ from truestyle.orders.tax import in_dead_zone
 from truestyle.settings import ShopSettings
 from truestyle.store import Store
 
-Names = Annotated[list[Line], Query(max_length=50)]
+
+def _names(of: str) -> Any:
+    return Query(max_length=50, description=f"{of}; repeatable: any of them.")
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,20 @@ class Filters:
     """What a list of products is narrowed to: OR inside one filter, AND across them."""
 
     q: Annotated[Line | None, Query(max_length=200, description="Words to search for.")] = None
-    brand: Names = ()  # type: ignore[assignment]
-    category: Names = ()  # type: ignore[assignment]
-    occasion: Names = ()  # type: ignore[assignment]
-    product_type: Names = ()  # type: ignore[assignment]
-    gender: Annotated[list[ProductGender], Query(max_length=10)] = ()  # type: ignore[assignment]
-    tag: Names = ()  # type: ignore[assignment]
-    size: Names = ()  # type: ignore[assignment]
-    color: Names = ()  # type: ignore[assignment]
-    vendor: Names = ()  # type: ignore[assignment]
-    price_min: Annotated[Money | None, Query()] = None
-    price_max: Annotated[Money | None, Query()] = None
-    rating_min: Annotated[float | None, Query(ge=0, le=5)] = None
-    in_stock: Annotated[bool | None, Query()] = None
-    discounted: Annotated[bool | None, Query()] = None
+    brand: Annotated[list[Line], _names("Brands by id or slug")] = ()  # type: ignore[assignment]
+    category: Annotated[list[Line], _names("Categories by id or slug, with all below them")] = ()  # type: ignore[assignment]
+    occasion: Annotated[list[Line], _names("Occasions by id or slug")] = ()  # type: ignore[assignment]
+    product_type: Annotated[list[Line], _names("Product types by id or slug")] = ()  # type: ignore[assignment]
+    gender: Annotated[list[ProductGender], Query(max_length=10, description="Whom it is made for.")] = ()  # type: ignore[assignment]
+    tag: Annotated[list[Line], _names("Tags")] = ()  # type: ignore[assignment]
+    size: Annotated[list[Line], _names("Sizes")] = ()  # type: ignore[assignment]
+    color: Annotated[list[Line], _names("Colours")] = ()  # type: ignore[assignment]
+    vendor: Annotated[list[Line], _names("Vendors by id")] = ()  # type: ignore[assignment]
+    price_min: Annotated[Money | None, Query(description="At least this price.")] = None
+    price_max: Annotated[Money | None, Query(description="At most this price.")] = None
+    rating_min: Annotated[float | None, Query(ge=0, le=5, description="At least so many stars.")] = None
+    in_stock: Annotated[bool | None, Query(description="Whether some variant can be bought now.")] = None
+    discounted: Annotated[bool | None, Query(description="Whether it is reduced now.")] = None
 
 
 async def where(store: Store, caller: Caller | None, filters: Filters) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from bson import ObjectId
 from fastapi import Depends, Request, Response
 from fastapi import Query as Ask
 from fastapi.responses import RedirectResponse
+from pydantic import StringConstraints
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
@@ -18,23 +18,16 @@ from truestyle.infra.http.route import gathered, router
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Stock, StockSet
 from truestyle.inventory.repository import InsufficientStock
-from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict, responses
+from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
-from truestyle.kit.types import Id, Line, object_id
+from truestyle.kit.types import Id, object_id
 
 routes = router("/products", tag="Products")
 Writer = Annotated[Caller, allowed(Permission.PRODUCTS_WRITE)]
 Keeper = Annotated[Caller, allowed(Permission.STOCK_WRITE)]
 SORTS = ("-created_at", "relevance", "price", "-price", "-rating", "-popularity", "name")
 Query = Annotated[PageQuery, paging(*SORTS)]
-
-
-def read_id(text: str) -> ObjectId:
-    """An id from a query. Raises ValidationFailed."""
-    try:
-        return object_id(text.strip())
-    except ValueError as error:
-        raise ValidationFailed(str(error), ("query", "ids")) from error
+Ids = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{24}(,[0-9a-fA-F]{24}){0,19}$")]
 
 
 async def _relevance_first(request: Request, query: Query) -> PageQuery:
@@ -65,10 +58,10 @@ async def list_products(
 
 @routes.get("/compare", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))
 async def compare_products(
-    store: Db, caller: MaybeCaller, ids: Annotated[list[Line], Ask(max_length=20, description="Ids, also by comma.")]
+    store: Db, caller: MaybeCaller, ids: Annotated[list[Ids], Ask(max_length=20, description="Ids, also by comma.")]
 ) -> Comparison:
     """Products side by side."""
-    return await neighbours.compare(store, caller, [read_id(one) for part in ids for one in part.split(",")])
+    return await neighbours.compare(store, caller, [object_id(one) for part in ids for one in part.split(",")])
 
 
 @routes.get("/slug/{slug}", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))
@@ -91,7 +84,10 @@ async def get_product(product_id: Id, store: Db, caller: MaybeCaller) -> Product
     "/{product_id}/related", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound)
 )
 async def list_related_products(
-    product_id: Id, store: Db, caller: MaybeCaller, limit: Annotated[int, Ask(ge=1, le=50)] = 12
+    product_id: Id,
+    store: Db,
+    caller: MaybeCaller,
+    limit: Annotated[int, Ask(ge=1, le=50, description="At most so many.")] = 12,
 ) -> Page[ProductCard]:
     """Products like this one."""
     cards = await neighbours.related(store, caller, product_id, limit)

@@ -175,7 +175,7 @@ def _first_prices(body: ProductCreate) -> tuple[int, int]:
     figures += [max(filter(None, (one.mrp, one.price)), default=None) for one in body.variants or []]
     known = [one for one in figures if one is not None]
     if not known:
-        raise ValidationFailed("give an mrp or a price", ("body", "mrp"), "missing")
+        raise ValidationFailed("give an mrp or a price", ("body", "mrp"))
     mrp = body.mrp if "mrp" in sent else (body.price if "price" in sent else max(known))
     return mrp, body.price if "price" in sent else mrp
 

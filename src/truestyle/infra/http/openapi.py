@@ -1,11 +1,17 @@
 """What FastAPI cannot know about our OpenAPI document: problem bodies, and the errors that every route shares."""
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from truestyle.kit.errors import ProblemBody, ValidationProblemBody
+
+REF = "#/components/schemas/"
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 SHARED = {
     "401": "`invalid_credentials` · `token_expired` · `token_invalid` · `token_revoked`",
@@ -18,24 +24,25 @@ SHARED = {
 }
 
 
-def install(app: FastAPI, prefix: str) -> None:
-    """Generate the document once, then serve it from memory."""
+def install(app: FastAPI, prefix: str, bodies: Iterable[type[BaseModel]] = ()) -> None:
+    """Generate the document once, then serve it from memory. `bodies`: models that routes read by themselves."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, prefix)
+            app.openapi_schema = _document(app, prefix, bodies)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI, prefix: str) -> dict[str, Any]:
+def _document(app: FastAPI, prefix: str, bodies: Iterable[type[BaseModel]]) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
     schemas = document["components"]["schemas"]
-    for model in (ProblemBody, ValidationProblemBody):
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    models: tuple[type[BaseModel], ...] = (ProblemBody, ValidationProblemBody, *bodies)
+    for model in models:
+        schema = model.model_json_schema(ref_template=REF + "{model}")
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
     schemas.pop("HTTPValidationError", None)
@@ -45,7 +52,8 @@ def _document(app: FastAPI, prefix: str) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete(path, operation)
-    return document
+    _close_forms(document)
+    return _renamed(document)
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
@@ -72,6 +80,65 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
             answer["content"] = {"application/problem+json": answer["content"].pop("application/json")}
     operation["responses"] = dict(sorted(answers.items()))
 
+    for parameter in operation.get("parameters", ()):
+        _tell(parameter)
+
+
+def _tell(parameter: dict[str, Any]) -> None:
+    """A parameter is there or not, but never null; and an id in a path is an id."""
+    _not_null(parameter["schema"])
+    if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+        parameter.setdefault("description", f"Id of the {parameter['name'].removesuffix('_id').replace('_', ' ')}.")
+
+
+def _close_forms(document: dict[str, Any]) -> None:
+    """A form has the fields that it has, and no others: we refuse them."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+                if kind in FORMS and "$ref" in content["schema"]:
+                    schema = document["components"]["schemas"][content["schema"]["$ref"].removeprefix(REF)]
+                    schema["additionalProperties"] = False
+                    for one in schema["properties"].values():
+                        _not_null(one)
+
+
+def _not_null(schema: dict[str, Any]) -> None:
+    kinds = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
+    if len(kinds) == 1:
+        schema |= kinds[0] | schema
+    elif kinds:
+        schema["anyOf"] = kinds
+
+
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Components under names that clients generated from them can bear."""
+    schemas = document["components"]["schemas"]
+    names = {name: _plain(name) for name in schemas}
+    document["components"]["schemas"] = {names[name]: schemas[name] for name in sorted(schemas)}
+    for one in _within(document):
+        if "$ref" in one:
+            one["$ref"] = REF + names[one["$ref"].removeprefix(REF)]
+    return document
+
+
+def _plain(name: str) -> str:
+    """`Place-Input` → `PlaceWrite`, `Place-Output` → `Place`, `Page_Order_` → `OrderPage`, `Body_a_b` → `ABForm`."""
+    name = re.sub("^Page_(.+)_$", r"\1Page", name)
+    name = re.sub("-Input$", "Write", name).removesuffix("-Output")
+    if name.startswith("Body_"):
+        name = "".join(part.title() for part in name.removeprefix("Body_").split("_")) + "Form"
+    return name
+
+
+def _within(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _within(one)
+
 
 def _shared(path: str, operation: dict[str, Any]) -> list[str]:
     """The statuses that a route can answer for what it is, not for what it does."""
@@ -89,6 +156,6 @@ def _shared(path: str, operation: dict[str, Any]) -> list[str]:
 
 def _content(status: str, own: str) -> dict[str, Any]:
     """A malformed request lists its errors; another 422 of the route's own is a plain problem."""
-    plain, listing = ({"$ref": f"#/components/schemas/{name}"} for name in ("ProblemBody", "ValidationProblemBody"))
+    plain, listing = ({"$ref": REF + name} for name in ("ProblemBody", "ValidationProblemBody"))
     schema = plain if status != "422" else {"anyOf": [listing, plain]} if own else listing
     return {"application/problem+json": {"schema": schema}}

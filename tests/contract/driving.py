@@ -1,0 +1,131 @@
+"""Schemathesis over the whole OpenAPI document, in this process, as somebody."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from fastapi import FastAPI
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, events, from_schema
+from schemathesis.engine.events import ScenarioFinished
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests import make
+from truestyle.kit.errors import Problem
+from truestyle.kit.types import RULE
+from truestyle.shop import Shop
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+ROLES = ("customer", "vendor", "staff", "admin")
+# Errors of a 422 that a request can have although it agrees with the document. `rule`: what no schema can tell (it
+# depends on another field, or on what the store has). `int_type`: to JSON Schema 5.0 is an integer; to us it is not.
+BEYOND_SCHEMA = {RULE, "int_type"}
+
+
+class Doorman:
+    """The app, but `Bearer admin` is an administrator who is signed in, whatever happened to the one before.
+
+    What a run does may well end the session or delete the account that it acts as; the next request then comes from
+    somebody new in the same role. Every other request passes through as it is.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app: ASGIApp = app
+        self.state = app.state
+        self._tokens: dict[str, str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [await self._named(name, value) for name, value in scope["headers"]]}
+        await self.app(scope, receive, send)
+
+    async def _named(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        role = value.decode("latin-1").removeprefix("Bearer ")
+        if name != b"authorization" or role not in ROLES:
+            return name, value
+        return name, f"Bearer {await self._token(role)}".encode()
+
+    async def _token(self, role: str) -> str:
+        shop: Shop = self.state.shop
+        try:
+            if role in self._tokens and (await shop.keys.gate.caller(self._tokens[role])).role == role:
+                return self._tokens[role]
+        except Problem:
+            pass
+        person = await make.person(shop, role)
+        self._tokens[role] = person.headers["authorization"].removeprefix("Bearer ")
+        return self._tokens[role]
+
+
+@dataclass
+class Findings:
+    """What a run found, and how much it did."""
+
+    failures: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    requests: int = 0
+    operations: set[str] = field(default_factory=set)
+    stateful_steps: int = 0
+
+    @property
+    def all(self) -> list[str]:
+        """Everything that should not be."""
+        return self.failures + self.errors
+
+
+def drive(app: Any, who: str, *, phases: Sequence[str], examples: int, only: str | None = None) -> Findings:
+    """One run as `who` through `phases`, with `examples` random requests an operation; `only`: a pattern of paths."""
+    config = SchemathesisConfig.from_path(CONFIG)
+    project = config.projects.default
+    if who != "nobody":
+        project.headers = {"Authorization": f"Bearer {who}"}
+    project.phases.update(phases=list(phases))
+    for phase in (project.phases.fuzzing, project.phases.stateful):
+        phase.generation.max_examples = examples
+    schema: Any = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    found = Findings()
+    for event in from_schema(schema if only is None else schema.include(path_regex=only)).execute():
+        if isinstance(event, ScenarioFinished):
+            found.requests += len(event.recorder.interactions)
+            found.stateful_steps += len(event.recorder.interactions) if event.phase.value == "stateful" else 0
+            found.operations |= {one.value.operation.label for one in event.recorder.cases.values()}
+            found.failures += _failures(event)
+        elif isinstance(event, events.NonFatalError):
+            found.errors.append(f"{event.label}: {event.value!r}")
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+    return found
+
+
+def _failures(event: ScenarioFinished) -> Iterator[str]:
+    recorder = event.recorder
+    for key, checks in recorder.checks.items():
+        interaction = recorder.interactions.get(key)
+        answer = interaction.response if interaction else None
+        status, text = (answer.status_code, answer.text) if answer else (0, "")
+        for check in checks:
+            if check.status != Status.FAILURE or check.failure_info is None:
+                continue
+            if check.name == "positive_data_acceptance" and _beyond_schema(status, text, recorder.cases[key].value):
+                continue
+            told = check.failure_info
+            yield (
+                f"{event.phase.value} {recorder.cases[key].value.operation.label} {check.name}: "
+                f"{told.failure.title} {told.failure.message}\n{told.code_sample}\n-> {status} {text}"
+            )
+
+
+def _beyond_schema(status: int, text: str, case: Any) -> bool:
+    """Whether a refusal of a request that agrees with the document has a reason that no document could tell."""
+    if status == 415:  # of what kind the bytes of a file are
+        return bool(case.media_type == "multipart/form-data")
+    if status != 422:
+        return False
+    problem = json.loads(text)
+    if problem["code"] != "validation_error":  # weak_password, invalid_image, …: the request was read and understood
+        return True
+    return {one["type"] for one in problem["errors"]} <= BEYOND_SCHEMA
