@@ -112,10 +112,13 @@ UNWATCHED = {
     ("auth/repository.py", "seed"),
     ("catalog/products/repository.py", "set_stock_flags"),
     ("catalog/products/repository.py", "sold"),
+    ("catalog/products/repository.py", "rate"),
+    ("catalog/products/repository.py", "rated"),
     ("files/repository.py", "hold"),
     ("kit/resource.py", "fill"),
     ("kit/resource.py", "hold"),
     ("payments/repository.py", "write"),
+    ("reviews/repository.py", "count_vote"),
     ("users/repository.py", "hold_admins"),
     ("users/repository.py", "touch"),
 }

@@ -20,6 +20,7 @@ from truestyle.infra.http.route import router
 from truestyle.jobs import routes as jobs
 from truestyle.kit import resource_routes
 from truestyle.orders import routes as orders
+from truestyle.reviews import routes as reviews
 from truestyle.trail import routes as trail
 from truestyle.users import admin_routes as user_administration
 from truestyle.users import routes as users
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     rbac_routes.routes,
     users.book,
     importing.routes,
+    reviews.routes,
     products.routes,
     picture_routes.routes,
     lookups,
@@ -63,6 +65,7 @@ TAGS = [
     {"name": "Lookups", "description": "Brands, categories and other small tables."},
     {"name": "Content", "description": "What the shop's pages say; scheduled rows show only in their time."},
     {"name": "Files", "description": "Pictures."},
+    {"name": "Reviews", "description": "Stars and words about products."},
     {"name": "Cart", "description": "Signed in, or as a guest with `X-Cart-Token`."},
     {"name": "Wishlist", "description": "What somebody likes."},
     {"name": "Checkout", "description": "From cart to order."},

@@ -23,6 +23,7 @@ from truestyle.kit.repository import Collection, Database
 from truestyle.kit.resource import Declared, DeclaredTables
 from truestyle.orders.repository import Counters, Orders
 from truestyle.payments.repository import Payments
+from truestyle.reviews.repository import Ratings, Reviews, Votes
 from truestyle.settings import ShopSettings
 from truestyle.trail.repository import Trail, TrailHead
 from truestyle.users.repository import Addresses, Users
@@ -58,6 +59,9 @@ class Store:
         self.counters = Counters(db, session)
         self.claims = Claims(db, session)
         self.outbox = Outbox(db, session)
+        self.ratings = Ratings(db, session)
+        self.reviews = Reviews(db, session)
+        self.votes = Votes(db, session)
         self.files = Files(db, session)
         self.jobs = Jobs(db, session)
         self.trail = Trail(db, session)

@@ -34,6 +34,12 @@ LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("products", "variants.sku", "variants", "stock", "a variant without stock"),
     ("products", "brand.id", "", "brands", "a product of an unknown brand"),
     ("products", "categories.id", "categories", "categories", "a product in an unknown category"),
+    ("user_ratings", "product_id", "", "products", "a rating of no product"),
+    ("user_ratings", "user_id", "", "users", "a rating by nobody"),
+    ("user_reviews", "product_id", "", "products", "a review of no product"),
+    ("user_reviews", "user_id", "", "users", "a review by nobody"),
+    ("user_reviews", "image_ids", "image_ids", "files", "a review picture without its file"),
+    ("review_votes", "review_id", "", "user_reviews", "a vote for no review"),
     ("addresses", "user_id", "", "users", "an address of nobody"),
 )
 

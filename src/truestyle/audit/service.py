@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from truestyle.audit import figures, links, orders, stock, trail
+from truestyle.audit import figures, links, orders, stars, stock, trail
 from truestyle.audit.report import Breach, Check, Report
 from truestyle.dashboard import mending
 from truestyle.infra.snapshot import snapshot
 from truestyle.inventory.service import refresh_flags
+from truestyle.reviews import stars as reviews
 from truestyle.shop import Shop
 from truestyle.store import Store
 
@@ -27,6 +28,7 @@ def checks(shop: Shop) -> tuple[Check, ...]:
         Check("I8", "nothing names what is not there", tuple(one[0] for one in links.LINKS), links.orphans),
         Check("I8", "files have their bytes", ("files", f"{bucket}.files"), links.bytes_of_files(bucket)),
         Check("I10", "lists say what is true", ("products",), stock.listings),
+        Check("I10", "stars are what people gave", ("products", "user_ratings"), stars.averages),
         Check("I11", "the audit trail is whole", ("audit",), trail.chain_of(shop.sealer.keys)),
         Check(
             "I12", "figures are the sums of what they count", ("orders", "users"), figures.sums_in(shop.store.shop.zone)
@@ -57,13 +59,19 @@ async def expected_rows(shop: Shop, check: Check) -> int:
 
 
 async def repair(shop: Shop, report: Report) -> int:
-    """Work out again what can be: stock flags of products, and figures. Money and stock are never touched. How many."""
-    ids = [one.documents["product_id"] for one in report.breaches if one.invariant == "I10"]
+    """Work out again what can be: stock flags and stars of products, and figures; never money or stock. How many."""
+    ids = [
+        one.documents["product_id"]
+        for one in report.breaches
+        if "product_id" in one.documents and one.invariant == "I10"
+    ]
     for first in range(0, len(ids), BATCH):
         part = ids[first : first + BATCH]
 
         async def work(tx: Store, part: list[object] = part) -> None:
             await refresh_flags(tx, part)  # type: ignore[arg-type]
+            for key in part:
+                await reviews.count_again(tx, key)  # type: ignore[arg-type]
 
         await shop.store.transaction(work)
     figured = [one.documents for one in report.breaches if one.invariant == "I12"]

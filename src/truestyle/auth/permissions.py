@@ -24,6 +24,7 @@ class Permission(StrEnum):
     RBAC_WRITE = "rbac:write"
     DASHBOARD_READ = "dashboard:read"
     INTEGRITY_RUN = "integrity:run"
+    REVIEWS_WRITE = "reviews:write"
     AUDIT_READ = "audit:read"  # who did what: has people's data in it
 
 
@@ -47,6 +48,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.LOOKUPS_WRITE,
         Permission.CMS_WRITE,
         Permission.FILES_WRITE,
+        Permission.REVIEWS_WRITE,
         Permission.PRODUCTS_WRITE,
         Permission.PRODUCTS_ANY,
         Permission.STOCK_WRITE,

@@ -161,10 +161,20 @@ def _buy(day: Day, shopper: dict[str, str], guest: dict[str, str], admin: tuple[
             body["tracking"] = {"carrier": "India Post", "number": "EM123456789IN"}
         order = day.call("PUT", f"/orders/{order['id']}/status", json=body, headers=staff)
         day.say("The store", f"{order['status']}; paid ₹{order['amount_paid']}")
+    _review(day, ira, staff, guest)
     _change_of_mind(day, ira, guest)
     seen = day.call("GET", "/dashboard/overview", headers=staff)
     told = f"{seen['orders']} sales, ₹{seen['revenue']}, ₹{seen['aov']} each; {seen['orders_by_status']}"
     day.say("The owner looks at the dashboard", told)
+
+
+def _review(day: Day, ira: dict[str, str], staff: dict[str, str], guest: dict[str, str]) -> None:
+    words = {"title": "Soft and well cut", "body": "Washed twice, and it did not shrink.", "rating": 5}
+    review = day.call("POST", "/user-reviews", 201, json={"product_id": guest["product"], **words}, headers=ira)
+    day.say("She reviews it", f"{review['rating']} stars, verified: {review['verified']}, {review['status']}")
+    day.call("PUT", f"/user-reviews/{review['id']}/status", json={"status": "approved"}, headers=staff)
+    shown = day.call("GET", f"/products/{guest['product']}/reviews")
+    day.say("The store approves it", f"{shown['total']} to read")
 
 
 def _change_of_mind(day: Day, ira: dict[str, str], guest: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from truestyle.auth.permissions import Role
 from truestyle.cli.common import console, run
 from truestyle.infra.local.home import Home
-from truestyle.seed import catalogue
+from truestyle.seed import catalogue, voices
 from truestyle.seed.seed import DEMO_ADMIN, DEMO_SHOPPER, DEMO_STAFF, DEMO_VENDOR, person
 from truestyle.shop import Shop
 
@@ -34,7 +34,8 @@ def seed(data: Path, *, demo: bool | None) -> None:
 async def stock_demo(shop: Shop, home: Home) -> dict[str, str]:
     """The demo people and, unless the shop has products already, the demo catalogue; who can sign in."""
     found = await sign_ins_of(shop, home, demo=True)
-    await catalogue.stock(shop)
+    if await catalogue.stock(shop):
+        await voices.speak(shop)
     return found
 
 

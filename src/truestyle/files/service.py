@@ -30,6 +30,7 @@ NAMED_BY: tuple[tuple[str, str], ...] = (
     ("products", "size_chart.thumbnail_id"),
     ("product_types", "size_chart.thumbnail_id"),
     ("users", "image_id"),
+    ("user_reviews", "image_ids"),
     *(
         (resource.name, "image_id")
         for resource in (*RESOURCES, *CONTENT)

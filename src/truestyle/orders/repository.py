@@ -75,6 +75,18 @@ class Orders(Repository[Order]):
         found = self.collection.find(where, {"_id": 1}, sort=[("_id", 1)], limit=limit, session=self.session)
         return [row["_id"] async for row in found]
 
+    async def with_product(
+        self, buyer: ObjectId, product_id: ObjectId, *, order_id: ObjectId | None = None, delivered: bool = False
+    ) -> ObjectId | None:
+        """An order of the buyer's (this one, if given) that has the product and, if wanted, was delivered."""
+        where: dict[str, Any] = {"user_id": buyer, "items.product_id": product_id}
+        if order_id is not None:
+            where["_id"] = order_id
+        if delivered:
+            where["status"] = OrderStatus.DELIVERED
+        row = await self.collection.find_one(where, {"_id": 1}, session=self.session)
+        return row["_id"] if row else None
+
     async def names_product(self, product_id: ObjectId) -> bool:
         """Whether any order has this product."""
         return await self._any({"items.product_id": product_id})

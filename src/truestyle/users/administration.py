@@ -14,6 +14,7 @@ from truestyle.infra.outbox import event
 from truestyle.kit.errors import InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.types import Code, Line
+from truestyle.reviews import leaving as reviews
 from truestyle.store import Store
 from truestyle.users.models import Register, User, UserAnswer, UserChange, UserStatus, searchable
 
@@ -129,6 +130,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
     async def work(tx: Store) -> None:
         await tx.users.hold_admins()
         user = await tx.users.get(key)
+        await reviews.forget_person(tx, key)
         await tx.wishlists.remove_of(key)
         await tx.carts.remove_of(key)
         await tx.addresses.remove_all(key)

@@ -26,6 +26,8 @@ class PersonalData(Answer):
     orders: list[OrderAnswer]
     cart: list[dict[str, Any]]
     wishlist: list[dict[str, Any]]
+    reviews: list[dict[str, Any]]
+    ratings: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
 
 
@@ -41,6 +43,8 @@ async def export(store: Store, caller: Caller) -> PersonalData:
         orders=orders,
         cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],
         wishlist=[one.model_dump(mode="json") for one in wishlist.items] if wishlist else [],
+        reviews=[one.model_dump(mode="json") async for one in store.reviews.every(mine)],
+        ratings=[one.model_dump(mode="json") async for one in store.ratings.every(mine)],
         sessions=[
             one.model_dump(mode="json", include={"created_at", "last_used_at", "ip", "user_agent"}) for one in sessions
         ],

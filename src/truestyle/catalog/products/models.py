@@ -189,6 +189,7 @@ class Product(Document):
     sizes_in_stock: list[str] = Field(default_factory=list)
     in_stock: bool = False
     rating: Rating = Field(default_factory=Rating)
+    rating_sum: int = 0  # of all stars: what the average is made of
     popularity: int = 0
 
     def variant(self, sku: str) -> Variant | None:

@@ -19,6 +19,7 @@ CARD_FIELDS = (
     *("images", "rating", "in_stock", "sizes", "colors"),
 )
 CARD = dict.fromkeys(CARD_FIELDS, 1)
+AVERAGE = {"$round": [{"$divide": ["$rating_sum", "$rating.count"]}, 2]}
 SCORE = {"$meta": "textScore"}
 
 
@@ -34,6 +35,7 @@ class Products(Repository[Product]):
                 "sizes_in_stock",
                 "popularity",
                 "rating",
+                "rating_sum",
                 "sort_name",
                 "option_keys",
                 "sizes",
@@ -208,6 +210,32 @@ class Products(Repository[Product]):
         """The names of products."""
         rows = self.collection.find({"_id": {"$in": list(ids)}}, {"name": 1}, session=self.session)
         return {row["_id"]: row["name"] async for row in rows}
+
+    async def rate(self, key: ObjectId, stars: int, count: int, *, offered: bool = False) -> bool:
+        """Add to a product's stars and to how many gave some; `offered`: only if it is for sale. Whether it was there.
+
+        In one update that MongoDB computes, so ratings at the same time add up.
+        """
+        where: dict[str, Any] = {"_id": key}
+        if offered:
+            where["status"] = ProductStatus.ACTIVE
+        done = await self.unwatched.update_one(  # follows from the ratings
+            where,
+            [
+                {"$set": {"rating_sum": {"$add": [{"$ifNull": ["$rating_sum", 0]}, stars]}}},
+                {"$set": {"rating.count": {"$add": ["$rating.count", count]}}},
+                {"$set": {"rating.average": {"$cond": [{"$gt": ["$rating.count", 0]}, AVERAGE, 0.0]}}},
+            ],
+            session=self.session,
+        )
+        return done.matched_count == 1
+
+    async def rated(self, key: ObjectId, stars: int, count: int) -> None:
+        """Set the stars worked out anew."""
+        rating = {"average": round(stars / count, 2) if count else 0.0, "count": count}
+        await self.unwatched.update_one(  # follows from the ratings
+            {"_id": key}, {"$set": {"rating": rating, "rating_sum": stars}}, session=self.session
+        )
 
     async def archive(self, key: ObjectId) -> None:
         """Hide for good; orders keep naming it."""

@@ -24,6 +24,7 @@ from truestyle.inventory.models import Movement, Reason
 from truestyle.inventory.service import open_stock, sizes_in_stock
 from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.resource import to_slug
+from truestyle.reviews import leaving as reviews
 from truestyle.store import Store
 
 PLAIN = (
@@ -129,7 +130,7 @@ async def store_changes(tx: Store, before: Product, after: Product) -> Product:
     return changed
 
 
-_STAMPS = {"_id", "created_at", "updated_at", "version", "popularity", "rating"}
+_STAMPS = {"_id", "created_at", "updated_at", "version", "popularity", "rating", "rating_sum"}
 
 
 async def remove(store: Store, caller: Caller, key: ObjectId) -> None:
@@ -159,6 +160,7 @@ async def remove(store: Store, caller: Caller, key: ObjectId) -> None:
             await tx.stock.adjust(row.sku, -row.on_hand, expected=row.on_hand)
         skus = [one.sku for one in product.variants]
         await tx.stock.close(skus)
+        await reviews.forget_product(tx, key)
         await tx.products.remove(key)
         return skus
 
