@@ -11,6 +11,7 @@ from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.auth.service import Device
 from truestyle.cart.service import TOKEN, Owner, new_token
+from truestyle.infra.http.openapi import answers
 from truestyle.kit.errors import Forbidden
 from truestyle.kit.resource import IfMatch, read_version
 from truestyle.kit.trail import Actor, ActorKind, act_as
@@ -128,6 +129,7 @@ async def _if_match(if_match: IfMatch = None) -> int | None:
     return read_version(if_match)
 
 
+@answers({"304": "Not modified: `If-None-Match` named this answer's `ETag`."})
 async def public_read(response: Response) -> None:
     """Marks an answer that everybody may keep, if they ask again whether it still holds."""
     response.headers["cache-control"] = "public, no-cache"

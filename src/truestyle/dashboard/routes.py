@@ -39,7 +39,8 @@ OrderReader = Annotated[Caller, allowed(Permission.ORDERS_READ)]
 Auditor = Annotated[Caller, allowed(Permission.INTEGRITY_RUN)]
 Days = Annotated[int, Query(ge=1, le=366, description="The last so many days, today among them.")]
 Window = Annotated[int | None, Query(ge=1, le=366, description="Only the last so many days; all, when left out.")]
-Limit = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most so many.")]
+By = Annotated[ProductRank, Query(description="What makes a product a top one.")]
 
 
 @routes.get("/overview")
@@ -61,7 +62,7 @@ async def dashboard_user_growth(store: Db, _: Reader, days: Days = 30) -> UserGr
 
 
 async def top_products(
-    store: Db, _: Reader, limit: Limit = 10, days: Window = None, by: ProductRank = ProductRank.QUANTITY
+    store: Db, _: Reader, limit: Limit = 10, days: Window = None, by: By = ProductRank.QUANTITY
 ) -> TopProducts:
     """What sells best, by pieces or by revenue."""
     return await service.top_products(store, by, limit, days)
@@ -107,7 +108,7 @@ async def admin_stats(store: Db, _: Reader) -> Stats:
 async def analyse_sales(
     store: Db,
     _: Reader,
-    period: Period = Period.DAILY,
+    period: Annotated[Period, Query(description="How long each span is.")] = Period.DAILY,
     count: Annotated[
         int | None, Query(ge=1, le=366, description="How many; usually 30 days, 12 weeks, 12 months, 5 years.")
     ] = None,

@@ -23,10 +23,12 @@ class Filters:
     """What the trail is narrowed to."""
 
     resource: Annotated[str | None, Query(pattern=r"^[a-z0-9_]{1,60}$", description="A collection.")] = None
-    resource_id: Annotated[str | None, Query(min_length=1, max_length=100)] = None
-    actor_id: Annotated[Id | None, Query()] = None
-    action: Annotated[Action | None, Query()] = None
-    request_id: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = None
+    resource_id: Annotated[str | None, Query(min_length=1, max_length=100, description="One row of it.")] = None
+    actor_id: Annotated[Id | None, Query(description="Who did it.")] = None
+    action: Annotated[Action | None, Query(description="What was done.")] = None
+    request_id: Annotated[
+        str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="In which request, by `X-Request-ID`.")
+    ] = None
     from_: Annotated[Timestamp | None, Query(alias="from", description="Done at or after.")] = None
     to: Annotated[Timestamp | None, Query(description="Done before.")] = None
 

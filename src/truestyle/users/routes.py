@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, Path, Request, Response
 
 from truestyle.deps import Db, SignedInCaller, Version
 from truestyle.infra.http.route import router
@@ -97,7 +97,7 @@ async def remove_address(address_id: Id, store: Db, caller: SignedInCaller) -> N
 
 
 @book.get("/address/{pincode}", responses=responses(NotFound))
-async def look_up_pincode(pincode: Pincode) -> PincodeAnswer:
+async def look_up_pincode(pincode: Annotated[Pincode, Path(description="Six digits.")]) -> PincodeAnswer:
     """What India Post's directory says of a PIN code; offline."""
     found = addresses.look_up(pincode)
     if found is None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Path, Request, Response
 from fastapi import Query as Ask
 from fastapi.responses import RedirectResponse
 from pydantic import StringConstraints
@@ -64,8 +64,15 @@ async def compare_products(
     return await neighbours.compare(store, caller, [object_id(one) for part in ids for one in part.split(",")])
 
 
-@routes.get("/slug/{slug}", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))
-async def get_product_by_slug(slug: str, store: Db, caller: MaybeCaller) -> ProductAnswer:
+@routes.get(
+    "/slug/{slug}",
+    dependencies=[PublicRead],
+    openapi_extra=OPTIONAL_SIGN_IN,
+    responses={301: {"description": "The product has another slug now: see `Location`."}, **responses(NotFound)},
+)
+async def get_product_by_slug(
+    slug: Annotated[str, Path(max_length=200, description="As in a product's `slug`.")], store: Db, caller: MaybeCaller
+) -> ProductAnswer:
     """A product by its slug; a former slug redirects."""
     product = await reading.by_slug(store, caller, slug)
     if product.slug != slug:

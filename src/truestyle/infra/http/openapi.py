@@ -1,15 +1,17 @@
 """What FastAPI cannot know about our OpenAPI document: problem bodies, and the errors that every route shares."""
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from truestyle.infra.http.paths import routes_of
 from truestyle.kit.errors import ProblemBody, ValidationProblemBody
 
+Dependency = TypeVar("Dependency", bound=Callable[..., Any])
 REF = "#/components/schemas/"
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -22,6 +24,16 @@ SHARED = {
     "422": "`validation_error`",
     "503": "`service_unavailable`",
 }
+
+
+def answers(told: dict[str, str]) -> Callable[[Dependency], Dependency]:
+    """Marks a dependency because of which a route can answer these statuses too."""
+
+    def mark(dependency: Dependency) -> Dependency:
+        cast("Any", dependency).told = told
+        return dependency
+
+    return mark
 
 
 def install(app: FastAPI, prefix: str, bodies: Iterable[type[BaseModel]] = ()) -> None:
@@ -52,6 +64,11 @@ def _document(app: FastAPI, prefix: str, bodies: Iterable[type[BaseModel]]) -> d
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete(path, operation)
+    for route in routes_of(app):
+        for depends in getattr(route, "dependencies", ()):
+            for status, words in getattr(depends.dependency, "told", {}).items():
+                for method in route.methods if route.include_in_schema else ():
+                    document["paths"][route.path_format][method.lower()]["responses"][status] = {"description": words}
     _close_forms(document)
     return _renamed(document)
 
@@ -71,10 +88,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         own = answers.get(status, {}).get("description", "")
         if own == "Validation Error":
             own = ""
-        if own and status != "422":
-            continue
-        codes = " · ".join(filter(None, [SHARED[status], own]))
-        answers[status] = {"description": codes, "content": _content(status, own)}
+        codes = dict.fromkeys(filter(None, [*SHARED[status].split(" · "), *own.split(" · ")]))
+        answers[status] = {"description": " · ".join(codes), "content": _content(status, own)}
     for status, answer in answers.items():
         if status >= "400" and "application/json" in answer.get("content", {}):
             answer["content"] = {"application/problem+json": answer["content"].pop("application/json")}
