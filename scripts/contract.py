@@ -79,6 +79,11 @@ class Document:
         schema = operation.body.get("application/json")
         return None if schema is None else self.resolved(schema).get("example")
 
+    def nullable(self, operation: Operation, name: str) -> bool:
+        """Whether a field of its JSON body can be null."""
+        told = self.resolved(operation.body["application/json"])["properties"][name]
+        return not self.errors(told, None)
+
     def errors(self, schema: dict[str, Any], value: Any) -> list[str]:
         """What is wrong with a value."""
         return [f"{one.instance_path}: {one.message}" for one in self.validator(json.dumps(schema)).iter_errors(value)]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from truestyle.kit import clock
 from truestyle.kit.documents import Body, example
-from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
+from truestyle.kit.errors import Duplicate, InUse, NotFound, Problem, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.resource import IfMatch, Resource, change, create, live, read_version, remove, reorder
 from truestyle.kit.types import Id
@@ -71,6 +71,10 @@ def add_routes(
             declare(resource, parts)
 
 
+def _taken(resource: Resource[Any]) -> tuple[type[Problem], ...]:
+    return (Duplicate,) if resource.unique else ()
+
+
 def _create(resource: Resource[Any], parts: _Parts) -> None:
     db, body_type = parts.db, resource.body(partial=False)
 
@@ -88,7 +92,7 @@ def _create(resource: Resource[Any], parts: _Parts) -> None:
         methods=["POST"],
         status_code=201,
         response_model=resource.document,
-        responses=responses(Duplicate),
+        responses=responses(*_taken(resource)),
         dependencies=[parts.guard],
         name=f"create_{resource.name}",
     )
@@ -183,7 +187,7 @@ def _change(resource: Resource[Any], parts: _Parts) -> None:
             change_one,
             methods=[method],
             response_model=resource.document,
-            responses=responses(NotFound, Duplicate, InUse, VersionConflict),
+            responses=responses(NotFound, *_taken(resource), InUse, VersionConflict),
             dependencies=[parts.guard],
             name=f"{verb}_{resource.name}",
         )
