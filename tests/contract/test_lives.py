@@ -63,6 +63,8 @@ LIVES: dict[str, Life] = {
     "/product-images": Life(a_product_and_a_file, {"alt": "Seen from behind"}),
     "/role-permissions": Life(a_role, {"permission": "users:write"}),
     "/products": Life(a_sku),
+    "/user-reviews": Life(only_a_product),
+    "/user-ratings": Life(only_a_product, {"rating": 2}),
 }
 # Whose life is another: named here, with the tests that tell it.
 ELSEWHERE = {
@@ -190,9 +192,8 @@ async def changed(call: Walker, crud: Crud, change: dict[str, Any], row: dict[st
         row = (await call(crud.one["GET"], 200, key)).json()
         assert {name: row[name] for name in change} == change
         if "412" in operation.told["responses"]:
-            fresh = {"headers": {"if-match": f'"{row["version"]}"'}}
-            await call(operation, 200, key, json={}, **fresh)
-            if before["version"] != row["version"]:
-                stale = {"headers": {"if-match": f'"{before["version"]}"'}}
-                await call(operation, 412, key, json=change, code="version_conflict", **stale)
+            fresh, stale = ({"if-match": f'"{one["version"]}"'} for one in (row, before))
+            await call(operation, 200, key, json={}, headers=fresh)
+            if fresh != stale:
+                await call(operation, 412, key, json=change, headers=stale, code="version_conflict")
     return row

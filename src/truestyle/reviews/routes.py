@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Response
+from fastapi import Query, Response
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, SignedInCaller, Version, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import gathered, router
 from truestyle.kit.errors import Duplicate, Forbidden, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -26,6 +26,7 @@ from truestyle.reviews.service import Filters
 routes = router(tag="Reviews")
 Moderator = Annotated[Caller, allowed(Permission.REVIEWS_WRITE)]
 Sorted = Annotated[PageQuery, paging("-created_at", "created_at", "-rating", "rating", "-helpful")]
+ProductId = Annotated[Id | None, Query(description="Only this product's.")]
 Newest = Annotated[PageQuery, paging("-created_at", "created_at")]
 
 
@@ -50,7 +51,7 @@ async def create_user_review(body: ReviewCreate, response: Response, store: Db, 
 
 @routes.get("/user-reviews", openapi_extra=OPTIONAL_SIGN_IN)
 async def list_user_reviews(
-    store: Db, caller: MaybeCaller, filters: Annotated[Filters, Depends()], query: Sorted
+    store: Db, caller: MaybeCaller, filters: Annotated[Filters, gathered(Filters)], query: Sorted
 ) -> Page[ReviewAnswer]:
     """Approved reviews and one's own; for staff all."""
     return (await service.find(store, caller, filters, query)).page()
@@ -113,7 +114,7 @@ async def create_user_rating(body: RatingCreate, response: Response, store: Db, 
 
 @routes.get("/user-ratings")
 async def list_user_ratings(
-    store: Db, caller: SignedInCaller, query: Newest, product_id: Annotated[Id | None, Query()] = None
+    store: Db, caller: SignedInCaller, query: Newest, product_id: ProductId = None
 ) -> Page[UserRating]:
     """One's own ratings; for staff everybody's."""
     return (await stars.find(store, caller, product_id, query)).page()

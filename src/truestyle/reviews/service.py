@@ -34,11 +34,11 @@ from truestyle.store import Store
 class Filters:
     """What a list of reviews is narrowed to."""
 
-    product_id: Annotated[Id | None, Query()] = None
+    product_id: Annotated[Id | None, Query(description="Only this product's.")] = None
     status: Annotated[ReviewStatus | None, Query(description="Others than `approved`: one's own, or for staff.")] = None
     user_id: Annotated[Id | None, Query(description="For staff; for others their own.")] = None
-    rating: Annotated[int | None, Query(ge=1, le=5)] = None
-    verified: Annotated[bool | None, Query()] = None
+    rating: Annotated[int | None, Query(ge=1, le=5, description="With just so many stars.")] = None
+    verified: Annotated[bool | None, Query(description="Of somebody who bought it here, or not.")] = None
 
 
 def moderates(caller: Caller | None) -> bool:

@@ -2,12 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Depends
-
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.deps import Db, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import gathered, router
 from truestyle.kit.errors import NotFound, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -23,7 +21,7 @@ Reader = Annotated[Caller, allowed(Permission.AUDIT_READ)]
 async def list_audit_entries(
     store: Db,
     _: Reader,
-    filters: Annotated[Filters, Depends()],
+    filters: Annotated[Filters, gathered(Filters)],
     query: Annotated[PageQuery, paging("-created_at", "created_at")],
 ) -> Page[EntryAnswer]:
     """Who did what to which row, before and after."""

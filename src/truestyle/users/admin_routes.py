@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Response
 
 from truestyle.auth.errors import InvalidCredentials, WeakPassword
 from truestyle.auth.models import Caller, Message
 from truestyle.auth.permissions import Permission
 from truestyle.deps import Db, ShopDep, SignedInCaller, Version, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import gathered, router
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -53,7 +53,7 @@ async def create_admin(body: Register, response: Response, shop: ShopDep, _: Wri
 async def list_users(
     store: Db,
     _: Reader,
-    filters: Annotated[Filters, Depends()],
+    filters: Annotated[Filters, gathered(Filters)],
     query: Annotated[PageQuery, paging("-created_at", "created_at")],
 ) -> Page[UserAnswer]:
     """Accounts, found by name, address, role and status."""

@@ -64,10 +64,10 @@ def _document(app: FastAPI, prefix: str, bodies: Iterable[type[BaseModel]]) -> d
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete(path, operation)
-    for route in routes_of(app):
+    for route in [one for one in routes_of(app) if one.include_in_schema]:
         for depends in getattr(route, "dependencies", ()):
             for status, words in getattr(depends.dependency, "told", {}).items():
-                for method in route.methods if route.include_in_schema else ():
+                for method in route.methods or ():
                     document["paths"][route.path_format][method.lower()]["responses"][status] = {"description": words}
     _close_forms(document)
     return _renamed(document)
