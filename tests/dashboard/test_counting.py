@@ -2,8 +2,11 @@
 
 import asyncio
 import random
+import signal
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from tests import make
 from tests.dashboard.conftest import Reader
 from tests.dashboard.recount import Plain
 from tests.orders.buying import Buyer, Staff, settle
+from tests.running import environment
 from truestyle.audit.service import audit, repair
 from truestyle.dashboard import counting
 from truestyle.events import handlers
@@ -183,6 +187,49 @@ async def test_a_worker_that_dies_in_the_middle_leaves_nothing_half_counted(
         assert await everything(shop.store) == before
         assert await shop.store.outbox.count({"status": EventStatus.DELIVERED, "topic": {"$in": counting.TOPICS}}) == 0
     assert (await audit(shop)).breaches == []  # what waits is no breach
+    with time_machine.travel(clock.now() + LEASE + timedelta(seconds=1)):
+        await shop.worker.drain()
+    await held_against_the_orders()
+
+
+DIES = """
+import asyncio, os, signal, sys
+from truestyle.dashboard import counting
+from truestyle.dashboard.repository import FigureBuyers
+from truestyle.settings import Settings
+from truestyle.shop import Shop
+
+counting.MOST, add, calls = 5, FigureBuyers.add, []
+
+async def die_on_the_third(self, changes):
+    await add(self, changes)
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+FigureBuyers.add = die_on_the_third
+
+async def main():
+    shop = Shop(Settings.load())
+    await shop.open(work=False)
+    await shop.worker.drain()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_worker_process_killed_in_mid_transaction_leaves_nothing_half_counted(
+    shop: Shop, client: AsyncClient, staff: make.Person, held_against_the_orders: Check, tmp_path: Path
+) -> None:
+    await some_history(shop, client, staff, 21, orders=25)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DIES, env=environment(shop.settings), cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await process.wait() == -signal.SIGKILL
+    counted = await shop.store.counted.count({"kind": "order"})
+    assert 0 < counted < 25, "killed too early or too late to show anything"
+    report = await audit(shop)
+    assert [one for one in report.breaches if one.invariant == "I12"] == []
     with time_machine.travel(clock.now() + LEASE + timedelta(seconds=1)):
         await shop.worker.drain()
     await held_against_the_orders()
