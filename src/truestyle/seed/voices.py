@@ -1,6 +1,7 @@
 """What some demo shoppers say, so that the demo store has stars to sort by and words to read."""
 
 from truestyle.cart.models import Cart, Wishlist
+from truestyle.infra.outbox import event
 from truestyle.reviews import stars
 from truestyle.reviews.models import Review, ReviewStatus, author_name
 from truestyle.shop import Shop
@@ -68,4 +69,5 @@ async def _person(tx: Store, number: int, name: str) -> User:
     await tx.users.add(user)
     await tx.carts.add(Cart(user_id=user.id))
     await tx.wishlists.add(Wishlist(user_id=user.id))
+    await tx.outbox.write([event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")])
     return user
