@@ -8,6 +8,7 @@ from truestyle.auth import routes as auth
 from truestyle.cart import routes as cart
 from truestyle.cart import wish_routes
 from truestyle.catalog import categories
+from truestyle.catalog.exporting import routes as exporting
 from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products import picture_routes
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     rbac_routes.routes,
     users.book,
     importing.routes,
+    exporting.routes,
     reviews.routes,
     products.routes,
     picture_routes.routes,

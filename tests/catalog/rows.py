@@ -5,11 +5,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from truestyle.catalog.exporting.service import ExportFormat, export
 from truestyle.catalog.importing import own
 from truestyle.catalog.importing.models import ImportResult
 from truestyle.catalog.importing.service import import_catalogue
 from truestyle.catalog.products.models import Product
-from truestyle.kit import money
 from truestyle.kit.repository import Row
 from truestyle.shop import Shop
 from truestyle.store import Store
@@ -125,49 +125,6 @@ async def dump(store: Store) -> dict[str, list[Row]]:
     return found
 
 
-async def exported(store: Store) -> str:
-    """All products in our own columns, as an export will write them."""
-    rows: list[dict[str, object]] = []
-    for row in await store.products.collection.find({}).sort("_id", 1).to_list():
-        one = Product.load(row)
-        stock = await store.stock.available([variant.sku for variant in one.variants])
-        for place, variant in enumerate(one.variants):
-            rows.append(
-                {
-                    **({} if place else _shared(one)),
-                    "slug": one.slug,
-                    "sku": variant.sku,
-                    "size": variant.size or "",
-                    "color": variant.color or "",
-                    "attributes": own.attributes_text(variant.attributes),
-                    "mrp": money.wire(one.base_mrp if variant.base_mrp is None else variant.base_mrp),
-                    "price": money.wire(one.base_price if variant.base_price is None else variant.base_price),
-                    "barcode": variant.barcode or "",
-                    "stock": stock[variant.sku],
-                }
-            )
-            if not place:
-                rows[-1]["image"] = own.joined(store.shop.file_url(image.id) for image in one.images)
-                rows[-1]["image_alt"] = own.joined(image.alt or "" for image in one.images)
-    return ours(*rows)
-
-
-def _shared(one: Product) -> dict[str, object]:
-    return {
-        "name": one.name,
-        "description": one.description,
-        "brand": one.brand.name if one.brand else "",
-        "product_type": one.product_type.name if one.product_type else "",
-        "occasions": own.joined(ref.name for ref in one.occasions),
-        "gender": one.gender or "",
-        "tags": own.joined(one.tags),
-        "status": one.status,
-        "hsn_code": one.hsn_code or "",
-        "country_of_origin": one.country_of_origin or "",
-        "manufacturer": one.manufacturer or "",
-        "net_quantity": one.net_quantity or "",
-        "max_per_order": one.max_per_order or "",
-        "returnable": str(one.returnable).lower(),
-        "seo_title": one.seo.title or "",
-        "seo_description": one.seo.description or "",
-    }
+async def exported(store: Store, kind: ExportFormat = ExportFormat.CSV) -> bytes:
+    """All products in a file, as the operator gets it."""
+    return b"".join([part async for part in await export(store, kind)])

@@ -30,7 +30,7 @@ async def refusal(shop: Shop, content: bytes | str) -> str:
         (b"\r\n\r\n", "is empty, or does not begin with a line of column names"),
         (PNG, "is not text"),
         (b"slug,sku,price\na,b,\x001\n", "is not text"),
-        (b"PK\x03\x04\x14\x00", "is a spreadsheet or an archive; save it as CSV (UTF-8)"),
+        (b"PK\x03\x04\x14\x00", "is no .xlsx workbook that can be read; save it as CSV (UTF-8)"),
         ("slug,sku,price\n".encode("utf-16"), "is UTF-16 text; save it as CSV (UTF-8)"),
         (b"slug,sku,price\na,\x81\x8d,1\n", "is not text in UTF-8 or Windows-1252"),
         (b"slug,sku,price,price\na,b,1,2\n", "has columns that are there twice: price"),

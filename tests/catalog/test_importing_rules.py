@@ -65,20 +65,6 @@ async def test_twice_changes_nothing(shop: Shop) -> None:
     assert await rows.dump(shop.store) == before
 
 
-async def test_an_export_comes_back_unchanged(shop: Shop) -> None:
-    odd = {"tags": "a\\|b|c", "attributes": "Fit=Slim \\| long|Note=a=b", "name": '\'=Shirt, "best"'}
-    await bring(shop, ours({**FULL, **odd}, LARGE, shirt(slug="b", sku="B", max_per_order="")))
-    file = await rows.exported(shop.store)
-    before = await rows.dump(shop.store)
-
-    again = await bring(shop, file)
-
-    assert told(again) == []
-    assert again.products.unchanged == 2
-    assert await rows.dump(shop.store) == before
-    assert (await product(shop.store, "indigo-shirt")).tags == ["a|b", "c"]
-
-
 async def test_a_dry_run_writes_nothing_and_says_what_would_happen(shop: Shop) -> None:
     await bring(shop, ours(FULL))
     before = await rows.dump(shop.store)

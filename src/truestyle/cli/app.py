@@ -74,7 +74,9 @@ def seed(
 
 @app.command(name="import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Shopify's, WooCommerce's or our own CSV.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Shopify's, WooCommerce's or our own CSV or .xlsx.", exists=True, dir_okay=False)
+    ],
     data: DataOption = DEFAULT_DATA,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
 ) -> None:
@@ -83,6 +85,22 @@ def import_(
 
     failed = run(data, lambda shop: importing.run_import(shop, file, dry_run=dry_run))
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; .csv or .xlsx.", dir_okay=False)],
+    data: DataOption = DEFAULT_DATA,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv or xlsx; else as the file's name says.", metavar="csv|xlsx")
+    ] = None,
+) -> None:
+    """Write the catalogue to a file that `truestyle import` reads back."""
+    from truestyle.cli import exporting  # noqa: PLC0415
+
+    with plain_words():
+        kind = exporting.format_of(file, format_)
+    run(data, lambda shop: exporting.run_export(shop, file, kind))
 
 
 @app.command()

@@ -75,7 +75,7 @@ def _line(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    text = unicodedata.normalize("NFC", re.sub("\r\n?", "\n", text))
     if _CONTROL_BUT_BREAKS.search(text):
         msg = "must not contain control characters"
         raise ValueError(msg)

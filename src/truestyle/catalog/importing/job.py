@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
-from truestyle.catalog.importing import dialects, table
+from truestyle.catalog.importing import dialects, sheet, table
 from truestyle.catalog.importing.fetch import Fetcher
 from truestyle.catalog.importing.models import Actor
 from truestyle.catalog.importing.service import OnProgress, import_catalogue
@@ -40,6 +40,8 @@ LONGEST_NAME = 200  # characters
 
 async def submit(shop: "Shop", caller: Caller, content: bytes, *, name: str, dry_run: bool) -> Job:
     """Keep the file and let a worker import it. Raises ValidationFailed for what is no catalogue at all."""
+    if sheet.is_archive(content):
+        content = await asyncio.to_thread(table.as_csv, content)
     await asyncio.to_thread(lambda: dialects.detect(table.header(content)))
     file = await files.keep(shop.store, shop.storage, content, "text/csv", public=False, owner_id=caller.user_id)
     job = Job(kind=KIND, owner_id=caller.user_id)

@@ -125,6 +125,8 @@ def _fields(draft: Draft, before: Product | None, ground: Ground) -> dict[str, A
     if "seo" in sent:
         old = before.seo if before else Seo()
         values["seo"] = old.model_copy(update=sent["seo"].sent())
+    if sent.get("discount"):
+        values["discount"] = sent["discount"].stored()
     names, shelf = draft.names, ground.shelf
     if names.brand:
         values["brand"] = _kept(before and before.brand, lookups.brand(shelf, names))

@@ -1,23 +1,25 @@
-"""A CSV file as records, whatever encoding, delimiter and line ends it was saved with.
+"""A CSV file as records, whatever encoding, delimiter and line ends it was saved with; a workbook becomes one first.
 
 Rows are counted as records from 1, the header being 1: what a spreadsheet shows, also where a cell has several lines.
 """
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from truestyle.catalog.importing import sheet
 from truestyle.kit.errors import ValidationFailed
 
 MOST_RECORDS = 200_000
 MOST_COLUMNS = 1000
 LONGEST_NAME = 100  # characters of a column's name
 DELIMITERS = (",", ";")
-ARCHIVE = b"PK\x03\x04"  # how .xlsx files begin
 WHERE = ("body", "file")
-FORMULA = ("=", "+", "-", "@")
+# What makes a spreadsheet take text for a formula (OWASP, "CSV Injection"), behind apostrophes that keep it from it.
+_FORMULA = re.compile("'*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def refused(message: str) -> ValidationFailed:
 
 
 def header(content: bytes) -> Header:
-    """Read the header. Raises ValidationFailed for what is no CSV text."""
+    """Read the header. Raises ValidationFailed for what is neither CSV text nor a workbook."""
+    if sheet.is_archive(content):
+        content = as_csv(content)
     text, note = _decoded(content)
     found = [(_first(text, one), one) for one in DELIMITERS]
     cells, delimiter = max(found, key=lambda one: len(one[0]))
@@ -62,6 +66,14 @@ def header(content: bytes) -> Header:
         raise refused(message)
     written = tuple(cell.strip() for cell in cells)
     return Header(tuple(" ".join(cell.lower().split()) for cell in written), written, text, delimiter, note)
+
+
+def as_csv(workbook: bytes) -> bytes:
+    """The first sheet of a workbook as CSV. Raises ValidationFailed."""
+    try:
+        return sheet.to_csv(workbook)
+    except sheet.UnreadableSheetError as error:
+        raise refused(str(error)) from error
 
 
 def records(head: Header) -> list[Record]:
@@ -99,14 +111,20 @@ def _cell(text: str) -> str:
     text = text.strip()
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    # Shops write '=1+1 for =1+1, so that no spreadsheet runs it as a formula.
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    return unescaped(text)
+
+
+def escaped(text: str) -> str:
+    """Text that no spreadsheet runs as a formula: `=1+1` is written `'=1+1`, as shops do; and `'=1+1`, `''=1+1`."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unescaped(text: str) -> str:
+    """The opposite of `escaped`."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def _decoded(content: bytes) -> tuple[str, str | None]:
-    if content.startswith(ARCHIVE):
-        message = "is a spreadsheet or an archive; save it as CSV (UTF-8)"
-        raise refused(message)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         message = "is UTF-16 text; save it as CSV (UTF-8)"
         raise refused(message)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, field_serializer, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_serializer, model_validator
 
 from truestyle.catalog.lookups import SizeChart
 from truestyle.kit import money
@@ -13,8 +13,19 @@ from truestyle.kit.types import Count, Flag, Id, Line, ShortLine, Sku, Text, Tim
 
 CURRENCY = "INR"
 ALL = 100_00  # hundredths of a percent
+LONGEST_TAG = 60  # characters
+
+
+def _tag(text: str) -> str:
+    lower = text.lower()
+    if len(lower) > LONGEST_TAG:  # İ is two characters in lower case
+        msg = f"must have at most {LONGEST_TAG} characters in lower case"
+        raise rule(msg)
+    return lower
+
+
 HsnCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}([0-9]{2}){0,2}$"), Field(examples=["6206"])]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=60)]
+Tag = Annotated[ShortLine, AfterValidator(_tag)]
 Barcode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{4,32}$"), Field(examples=["8901234567894"])]
 
 
