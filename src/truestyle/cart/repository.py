@@ -9,7 +9,7 @@ from pymongo import IndexModel, ReturnDocument
 
 from truestyle.cart.models import Cart, CartItem, Wishlist, WishlistItem
 from truestyle.kit import clock
-from truestyle.kit.repository import Repository
+from truestyle.kit.repository import Repository, holding
 
 
 class Carts(Repository[Cart]):
@@ -18,7 +18,7 @@ class Carts(Repository[Cart]):
     document, name = Cart, "carts"
     unaudited = "a shopper's scratchpad"
     indexes = (
-        IndexModel("user_id", unique=True, partialFilterExpression={"user_id": {"$type": "objectId"}}),
+        IndexModel("user_id", unique=True, partialFilterExpression=holding("user_id")),
         IndexModel("expires_at", expireAfterSeconds=0),
         IndexModel("items.sku"),
     )

@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, ReplaceOne, UpdateOne
 
 from truestyle.dashboard.figures import ALL, present
-from truestyle.kit.repository import Collection, Row
+from truestyle.kit.repository import Collection, Row, holding
 
 WHY = "sums that follow from orders and accounts"
 
@@ -165,7 +165,7 @@ class Counted(Collection):
     unaudited = WHY
     indexes = (
         IndexModel("day"),
-        IndexModel("sale.user_id", partialFilterExpression={"sale.user_id": {"$type": "objectId"}}),
+        IndexModel("sale.user_id", partialFilterExpression=holding("sale.user_id")),
     )
 
     async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:

@@ -5,7 +5,7 @@ from pymongo import IndexModel
 
 from truestyle.files.models import File, Format
 from truestyle.kit import clock
-from truestyle.kit.repository import Repository
+from truestyle.kit.repository import Repository, holding
 from truestyle.kit.trail import Watch
 
 
@@ -20,7 +20,7 @@ class Files(Repository[File]):
         IndexModel(
             [("source_id", 1), ("rendition_width", 1), ("rendition_format", 1)],
             unique=True,
-            partialFilterExpression={"source_id": {"$type": "objectId"}},
+            partialFilterExpression=holding("source_id"),
         ),
     )
 

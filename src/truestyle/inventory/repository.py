@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError
 from truestyle.inventory.models import Movement, Stock
 from truestyle.kit import clock
 from truestyle.kit.errors import Problem
-from truestyle.kit.repository import Collection, Repository, refused
+from truestyle.kit.repository import Collection, Repository, holding, refused
 
 LOW = 5  # pieces: at this many a SKU counts as low, unless it is told otherwise
 
@@ -156,7 +156,7 @@ class Movements(Repository[Movement]):
     indexes = (
         IndexModel([("product_id", ASCENDING), ("_id", DESCENDING)]),
         IndexModel([("sku", ASCENDING), ("_id", DESCENDING)]),
-        IndexModel([("order_id", ASCENDING)], partialFilterExpression={"order_id": {"$type": "objectId"}}),
+        IndexModel([("order_id", ASCENDING)], partialFilterExpression=holding("order_id")),
     )
 
     async def write(self, movements: Sequence[Movement]) -> None:

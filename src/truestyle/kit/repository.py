@@ -18,9 +18,18 @@ from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.trail import Watch, Watched
 
 DUPLICATE_KEY = 11000
+NO_ID = ObjectId("0" * 24)
 Row = dict[str, Any]
 Database = AsyncDatabase[Row]
 D = TypeVar("D", bound=Document)
+
+
+def holding(field: str, least: Any = NO_ID) -> Row:
+    """The partial filter of an index on the rows whose `field` holds an id, or what else is of the kind of `least`.
+
+    Not `$type`: of an index with that, MongoDB's planner makes no use when a value is looked for.
+    """
+    return {field: {"$gte": least}}
 
 
 class Collection:

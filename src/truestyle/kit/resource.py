@@ -21,7 +21,7 @@ from slugify import slugify
 from truestyle.kit import clock
 from truestyle.kit.documents import Body, Document, optional
 from truestyle.kit.errors import InUse, NotFound, ValidationFailed, VersionConflict
-from truestyle.kit.repository import Database, Repository
+from truestyle.kit.repository import Database, Repository, holding
 
 D = TypeVar("D", bound=Document)
 STEP = 10  # between neighbours of a list, so that one can be put in between by hand
@@ -120,14 +120,14 @@ class Resource(Generic[D]):
                 unique=True,
                 collation=IGNORING_CASE,
                 name="unique_" + "_".join(keys),
-                partialFilterExpression={keys[-1]: {"$type": "string"}},
+                partialFilterExpression=holding(keys[-1], ""),
             )
             for keys in self.unique
         ]
         fields = {sort.lstrip("-") for sort in self.sorts} - {"created_at"}
         sorted_ = [IndexModel([(name, 1), ("_id", 1)]) for name in sorted(fields)]
         naming = [
-            IndexModel(name, partialFilterExpression={name: {"$type": "objectId"}})
+            IndexModel(name, partialFilterExpression=holding(name))
             for name, _ in self.names
             if name in self.document.model_fields
         ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import IndexModel
 
-from truestyle.kit.repository import Repository
+from truestyle.kit.repository import Repository, holding
 from truestyle.kit.trail import Watch
 from truestyle.payments.models import Entry, Payment, PaymentStatus
 
@@ -20,7 +20,7 @@ class Payments(Repository[Payment]):
         IndexModel([("order_id", 1), ("_id", -1)]),
         IndexModel([("buyer_id", 1), ("_id", -1)]),
         IndexModel([("status", 1), ("_id", -1)]),
-        IndexModel("reference", unique=True, partialFilterExpression={"reference": {"$type": "string"}}),
+        IndexModel("reference", unique=True, partialFilterExpression=holding("reference", "")),
     )
 
     async def write(self, payments: Sequence[Payment]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from truestyle.kit.repository import Repository
+from truestyle.kit.repository import Repository, holding
 from truestyle.reviews.models import Review, UserRating, Vote
 
 
@@ -35,7 +35,7 @@ class Reviews(Repository[Review]):
                 [("helpful", DESCENDING), ("_id", DESCENDING)],
             )
         ),
-        IndexModel("image_ids", partialFilterExpression={"image_ids": {"$type": "objectId"}}),
+        IndexModel("image_ids", partialFilterExpression=holding("image_ids")),
     )
 
     async def count_vote(self, key: ObjectId, by: int) -> None:

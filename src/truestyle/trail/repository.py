@@ -6,7 +6,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 
 from truestyle.kit import clock
-from truestyle.kit.repository import Collection, Repository, Row
+from truestyle.kit.repository import Collection, Repository, Row, holding
 from truestyle.kit.trail import COLLECTION
 from truestyle.trail import chain
 from truestyle.trail.chain import Key
@@ -19,13 +19,13 @@ class Trail(Repository[Entry]):
     document, name = Entry, COLLECTION
     unaudited = "it is the trail"
     indexes = (
-        IndexModel("seq", unique=True, partialFilterExpression={"seq": {"$type": "number"}}),
+        IndexModel("seq", unique=True, partialFilterExpression=holding("seq", 0)),
         IndexModel([("sealed", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"sealed": False}),
         *(
             IndexModel([(key, ASCENDING), ("_id", DESCENDING)])
             for key in ("resource", "resource_id", "actor.id", "action", "request_id", "created_at")
         ),
-        IndexModel("subject", partialFilterExpression={"subject": {"$type": "objectId"}}),
+        IndexModel("subject", partialFilterExpression=holding("subject")),
     )
 
     async def unsealed(self, most: int) -> list[Row]:

@@ -10,7 +10,7 @@ from pymongo.errors import BulkWriteError
 from truestyle.catalog.products.models import Product, ProductStatus
 from truestyle.kit import clock, paging
 from truestyle.kit.paging import PageQuery
-from truestyle.kit.repository import Repository, Row, refused
+from truestyle.kit.repository import Repository, Row, holding, refused
 from truestyle.kit.trail import Watch
 
 SORT_KEYS = {"rating": "rating.average", "name": "sort_name"}
@@ -47,10 +47,7 @@ class Products(Repository[Product]):
     indexes = (
         IndexModel("slugs", unique=True),
         IndexModel("variants.sku", unique=True),
-        *(
-            IndexModel(key, partialFilterExpression={key: {"$type": "objectId"}})
-            for key in ("images.id", "variants.image_id")
-        ),
+        *(IndexModel(key, partialFilterExpression=holding(key)) for key in ("images.id", "variants.image_id")),
         IndexModel([("status", ASCENDING), ("_id", DESCENDING)]),
         *(
             IndexModel([("status", ASCENDING), (key, order), ("_id", order)])
