@@ -107,6 +107,18 @@ def test_features_meet_through_services_not_repositories(path: Path) -> None:
     assert foreign - known == set()
 
 
+def test_stock_is_recorded_in_one_place() -> None:
+    """Whoever writes movements past it would forget the low-stock alert."""
+    found = {
+        name_of(path)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "write"
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "movements"
+    }
+    assert found == {"inventory/service.py"}
+
+
 # Writes that leave no entry in the audit trail: locks, what a release brings, and what follows from other rows.
 UNWATCHED = {
     ("auth/repository.py", "seed"),

@@ -9,6 +9,7 @@ from truestyle.catalog.importing import job as importing
 from truestyle.dashboard import counting
 from truestyle.files import service as files
 from truestyle.infra.outbox import Event, Handler
+from truestyle.inventory import service as inventory
 
 if TYPE_CHECKING:
     from truestyle.shop import Shop
@@ -42,8 +43,15 @@ def handlers(shop: "Shop") -> dict[str, Handler]:
         "file.sweep": sweep_file,
         "mail.order_confirmation": _print_mail,
         "mail.order_status": _print_mail,
+        inventory.LOW: _tell_low,
         importing.TOPIC: import_products,
     }
+
+
+async def _tell_low(event: Event) -> None:
+    """MAIL_BACKEND=console: say what would be sent to whoever keeps the stock."""
+    low = event.payload
+    log.warning("stock_low", sku=low["sku"], available=low["available"], low_stock_at=low["low_stock_at"])
 
 
 async def _print_mail(event: Event) -> None:

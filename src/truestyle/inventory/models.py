@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from truestyle.kit.documents import Answer, Body, Document, example
-from truestyle.kit.types import Id, Int, Line, Sku, Timestamp
+from truestyle.kit.documents import Answer, Body, Document, example, optional
+from truestyle.kit.types import Count, Id, Int, Line, Sku, Timestamp
 
 
 class Reason(StrEnum):
@@ -48,11 +48,12 @@ class Movement(Document):
 
 
 class StockSet(Body):
-    """A stock-take (`on_hand`) or a change (`delta`)."""
+    """A stock-take (`on_hand`) or a change (`delta`), and from which figure on the SKU counts as low."""
 
     sku: Sku
     on_hand: Int | None = Field(default=None, ge=0)
     delta: Int | None = None
+    low_stock_at: Count = optional(description="At this many available pieces the SKU counts as low.")
     reason: Line = Field(default=Reason.CORRECTION, description="A reason of the list, or words for a correction.")
 
     model_config = example({"sku": "KURTA-INDIGO-M", "delta": 10, "reason": "received"})

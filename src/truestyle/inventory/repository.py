@@ -10,7 +10,7 @@ from pymongo.errors import BulkWriteError
 
 from truestyle.inventory.models import Movement, Stock
 from truestyle.kit import clock
-from truestyle.kit.errors import Problem
+from truestyle.kit.errors import NotFound, Problem
 from truestyle.kit.repository import Collection, Repository, holding, refused
 
 LOW = 5  # pieces: at this many a SKU counts as low, unless it is told otherwise
@@ -139,6 +139,18 @@ class Stocks(Collection):
             session=self.session,
         )
         return None if row is None else _load(row)
+
+    async def set_threshold(self, sku: str, pieces: int) -> Stock:
+        """From how many available pieces on the SKU counts as low. Raises NotFound."""
+        row = await self.collection.find_one_and_update(
+            {"_id": sku},
+            {"$set": {"low_stock_at": pieces, "updated_at": clock.now()}},
+            return_document=ReturnDocument.AFTER,
+            session=self.session,
+        )
+        if row is None:
+            raise NotFound
+        return _load(row)
 
     async def close(self, skus: Sequence[str]) -> int:
         """Delete the rows of SKUs that have nothing on hand and nothing reserved; how many were."""

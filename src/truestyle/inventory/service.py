@@ -6,15 +6,19 @@ from bson import ObjectId
 
 from truestyle.auth.models import Caller
 from truestyle.catalog.products.models import Product
+from truestyle.infra.outbox import event
 from truestyle.inventory.models import Movement, Reason, Stock, StockSet
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.store import Store
 
+LOW = "stock.low"  # the outbox event: a SKU has come down to its threshold
+
 
 async def set_stock(store: Store, caller: Caller, product: Product, body: StockSet) -> Stock:
     """Record a stock-take or a change of one SKU. Raises NotFound, InsufficientStock, ValidationFailed."""
-    if (body.on_hand is None) == (body.delta is None):
+    count = sum(one is not None for one in (body.on_hand, body.delta))
+    if count > 1 or (not count and body.low_stock_at is None):
         raise ValidationFailed("give either on_hand or delta", ("body", "delta"))
     if product.variant(body.sku) is None:
         msg = "This product has no such SKU."
@@ -26,13 +30,16 @@ async def set_stock(store: Store, caller: Caller, product: Product, body: StockS
         before = (await tx.stock.of([body.sku])).get(body.sku)
         if before is None:
             raise NotFound
-        delta = body.delta if body.on_hand is None else body.on_hand - before.on_hand
+        if body.low_stock_at is not None and body.low_stock_at != before.low_stock_at:
+            before = await _set_threshold(tx, before, body.low_stock_at, caller)
+        delta = (body.delta or 0) if body.on_hand is None else body.on_hand - before.on_hand
         if not delta:
             return before
         after = await tx.stock.adjust(body.sku, delta, expected=before.on_hand)
         if after is None:
             raise InsufficientStock([(body.sku, -delta, before.available)])
-        await tx.movements.write(
+        await record(
+            tx,
             [
                 Movement(
                     sku=body.sku,
@@ -42,13 +49,43 @@ async def set_stock(store: Store, caller: Caller, product: Product, body: StockS
                     actor_id=caller.user_id,
                     note=note,
                 )
-            ]
+            ],
         )
         if (before.available > 0) != (after.available > 0):
             await refresh_flags(tx, [product.id])
         return after
 
     return await store.transaction(work)
+
+
+async def _set_threshold(tx: Store, row: Stock, pieces: int, caller: Caller) -> Stock:
+    """A movement of nothing tells who did it. Alerts nobody: nothing has fallen."""
+    told = f"low at {pieces}, before at {row.low_stock_at}"
+    await tx.movements.write(
+        [Movement(sku=row.sku, product_id=row.product_id, reason=Reason.CORRECTION, actor_id=caller.user_id, note=told)]
+    )
+    return await tx.stock.set_threshold(row.sku, pieces)
+
+
+async def record(tx: Store, movements: Sequence[Movement]) -> None:
+    """Append movements to the history, and alert what ran low by them.
+
+    Inside the transaction that moved the stock, after it did and once a SKU: the rows are locked by then, so of all who
+    take pieces at the same time just one sees the SKU come down to its threshold.
+    """
+    await tx.movements.write(movements)
+    moved: dict[str, int] = {}
+    for one in movements:
+        moved[one.sku] = moved.get(one.sku, 0) + one.on_hand_delta - one.reserved_delta
+    falling = [sku for sku, delta in moved.items() if delta < 0]
+    rows = await tx.stock.of(falling) if falling else {}
+    await tx.outbox.write(
+        [
+            event(LOW, row.model_dump(include={"sku", "product_id", "available", "low_stock_at"}))
+            for row in rows.values()
+            if row.available <= row.low_stock_at < row.available - moved[row.sku]
+        ]
+    )
 
 
 async def open_stock(tx: Store, opening: Sequence[tuple[str, ObjectId, int]], actor: ObjectId | None) -> None:

@@ -13,9 +13,9 @@ from truestyle.cart.models import Cart
 from truestyle.cart.service import line_of, picture, terms
 from truestyle.catalog.products.models import Product, ProductStatus, Variant
 from truestyle.infra.outbox import Event, event
+from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Reason
 from truestyle.inventory.repository import InsufficientStock
-from truestyle.inventory.service import refresh_flags
 from truestyle.kit import clock
 from truestyle.kit.errors import Problem, Unavailable
 from truestyle.kit.groupcommit import GroupCommit
@@ -117,13 +117,13 @@ async def place_batch(tx: Store, placements: Sequence[Placement]) -> list[Order 
     await tx.carts.empty([placement.cart.id for placement, _ in placed], moment)
     await tx.orders.write(orders)
     await tx.payments.write([_payment(order) for order in orders])
-    await tx.movements.write([movement for order in orders for movement in _sold(order)])
+    await inventory.record(tx, [movement for order in orders for movement in _sold(order)])
     await tx.outbox.write([one for order in orders for one in _events(order)])
     await tx.claims.answer([(one.claim, placed_body(order)) for one, order in placed if one.claim is not None])
     sold_out = {sku for sku, count in desk.available.items() if count == 0 and sku in desk.taken}
     gone = {product.id for product in desk.products.values() if any(one.sku in sold_out for one in product.variants)}
     if gone:
-        await refresh_flags(tx, gone)
+        await inventory.refresh_flags(tx, gone)
     return results
 
 

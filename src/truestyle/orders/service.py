@@ -13,8 +13,8 @@ from truestyle.cart import service as carts
 from truestyle.cart.service import Owner, line_of
 from truestyle.catalog.products.models import ProductStatus
 from truestyle.infra.outbox import Event, event
+from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Reason
-from truestyle.inventory.service import refresh_flags
 from truestyle.kit import clock
 from truestyle.kit.errors import NotFound, Problem, Unavailable, ValidationFailed
 from truestyle.kit.idempotency import Answered, Claim
@@ -234,7 +234,8 @@ async def _undo(store: Store, key: ObjectId, status: OrderStatus, by: str, note:
         for item in moved.items:
             pieces[item.sku] = pieces.get(item.sku, 0) + item.quantity
         await tx.stock.put_back(pieces, moment)
-        await tx.movements.write(
+        await inventory.record(
+            tx,
             [
                 Movement(
                     sku=item.sku,
@@ -245,11 +246,11 @@ async def _undo(store: Store, key: ObjectId, status: OrderStatus, by: str, note:
                     actor_id=ObjectId(by),
                 )
                 for item in moved.items
-            ]
+            ],
         )
         if not await tx.payments.call_off(moved.payment.id, moment):
             raise Unavailable
-        await refresh_flags(tx, {item.product_id for item in moved.items})
+        await inventory.refresh_flags(tx, {item.product_id for item in moved.items})
         await tx.outbox.write([_told(moved), changed_event(moved)])
         return moved
 

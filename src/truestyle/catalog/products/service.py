@@ -21,7 +21,7 @@ from truestyle.catalog.products.models import (
 )
 from truestyle.catalog.products.pricing import listing
 from truestyle.inventory.models import Movement, Reason
-from truestyle.inventory.service import open_stock, sizes_in_stock
+from truestyle.inventory.service import open_stock, record, sizes_in_stock
 from truestyle.kit.errors import Duplicate, InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.resource import to_slug
 from truestyle.reviews import leaving as reviews
@@ -142,7 +142,12 @@ async def remove(store: Store, caller: Caller, key: ObjectId) -> None:
         if await tx.orders.names_product(key) or any(row.reserved for row in stock):
             await tx.products.archive(key)
             return []
-        await tx.movements.write(
+        for row in stock:
+            await tx.stock.adjust(row.sku, -row.on_hand, expected=row.on_hand)
+        skus = [one.sku for one in product.variants]
+        await tx.stock.close(skus)
+        await record(
+            tx,
             [
                 Movement(
                     sku=row.sku,
@@ -154,12 +159,8 @@ async def remove(store: Store, caller: Caller, key: ObjectId) -> None:
                 )
                 for row in stock
                 if row.on_hand
-            ]
+            ],
         )
-        for row in stock:
-            await tx.stock.adjust(row.sku, -row.on_hand, expected=row.on_hand)
-        skus = [one.sku for one in product.variants]
-        await tx.stock.close(skus)
         await reviews.forget_product(tx, key)
         await tx.products.remove(key)
         return skus
