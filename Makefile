@@ -1,4 +1,4 @@
-.PHONY: dev test contract check format lock reference bench
+.PHONY: dev test contract walk fuzz check format lock reference bench
 
 dev:
 	uv run truestyle dev
@@ -6,8 +6,14 @@ dev:
 test:
 	uv run pytest
 
-contract:  ## Schemathesis at length: every operation as everybody
+contract:  # the OpenAPI document against the store, at length; needs no running one
 	CONTRACT_EXAMPLES=$${CONTRACT_EXAMPLES:-50} uv run pytest tests/contract -n 2
+
+walk:  # every operation of the `truestyle dev` that runs here, as everybody; writes into it
+	uv run python -m scripts.walk $(STORE)
+
+fuzz:  # Schemathesis against it from outside; writes into it
+	uv run python -m tests.contract.driving $(STORE)
 
 check:
 	uv run --group lint ruff check . && uv run --group lint ruff format --check . && uv run --group lint mypy && uv run --group lint lint-imports && uv run --group lint deptry src

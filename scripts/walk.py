@@ -1,19 +1,26 @@
 """Walks every operation of a running store's OpenAPI document and tells each answer that is not as documented.
 
-    python -m scripts.walk http://127.0.0.1:8000 admin=admin@truestyle.example:password …
+    python -m scripts.walk                                                     # the `truestyle dev` of this folder
+    python -m scripts.walk https://staging.example.com admin=you@example.com:password customer=…
 
-It writes into the store: examples are created for good. Meant for stores that hold nothing dear.
+It writes into the store, and what it makes cannot always be deleted. Meant for stores that hold nothing dear.
 """
 
 import asyncio
+import base64
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from scripts.contract import PREFIX, Document, Operation, filled
+from scripts.contract import NOWHERE, PREFIX, Document, Operation, filled
+from truestyle.cli.common import DEFAULT_DATA
+from truestyle.cli.seeding import PEOPLE
+from truestyle.infra.local.home import Home
 
 # What nobody should send: nothing, another kind of value, operators, keys that are ours, depth, text that ends early.
 HOSTILE: tuple[tuple[str, bytes], ...] = (
@@ -36,6 +43,11 @@ HOSTILE: tuple[tuple[str, bytes], ...] = (
     ("application/x-www-form-urlencoded", b"username[$ne]=x&password=%00&role=admin"),
 )
 LAST = ("logout",)  # ends the walker's session
+PRODUCT = "create_product"
+CREATED = 201
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 @dataclass(frozen=True)
@@ -53,25 +65,49 @@ class Visit:
 
 
 async def walk(client: httpx.AsyncClient, document: Document, headers: Mapping[str, str]) -> AsyncIterator[Visit]:
-    """Every operation as one caller: with its example, and with what nobody should send."""
-    ids = await _known_ids(client, document, headers)
-    for operation in sorted(document.operations(), key=lambda one: one.name in LAST):
+    """Every operation as one caller: with its example, and with what nobody should send.
+
+    What the examples make is then read, changed and at last deleted; only reads touch what others made.
+    """
+    ids, made = await _known_ids(client, document, headers), dict[str, str]()
+    for operation in sorted(document.operations(), key=_turn):
         known = [key for template, key in ids.items() if f"{operation.path}/".startswith(f"{template}/")]
-        path = filled(operation.path, known[0] if known and operation.method == "GET" else None)
-        for sent, options in _requests(document, operation):
+        own_id = made.get(operation.path.partition("/{")[0])
+        path = filled(operation.path, own_id or (known[0] if known and operation.method == "GET" else None))
+        for sent, options in _requests(document, operation, made):
             own = {**headers, **options.pop("headers", {})}
             answer = await client.request(operation.method, path, headers=own, **options)
+            if answer.status_code == CREATED and "location" in answer.headers:
+                made.setdefault(*answer.headers["location"].rsplit("/", 1))
             wrong = document.wrong(operation, answer)
             yield Visit(operation, sent, answer, [*wrong, "fails"] if answer.is_server_error else wrong)
 
 
-def _requests(document: Document, operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    example = document.example(operation)
+def _turn(operation: Operation) -> tuple[bool, bool, bool, bool]:
+    """Products first, for others name them; then what else is created; deletions and the end of the session last."""
+    one = "{" in operation.path
+    return (
+        operation.name in LAST,
+        operation.method == "DELETE" and one,
+        operation.method != "POST" or one,
+        operation.name != PRODUCT,
+    )
+
+
+def _requests(
+    document: Document, operation: Operation, made: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     if not operation.body:
         yield "no body", {}
         return
+    example = document.example(operation)
+    if isinstance(example, dict) and "product_id" in example:  # no example can name a product that is there
+        there = {"product_id": made.get(f"{PREFIX}/products", NOWHERE)}
+        example = {name: value for name, value in example.items() if name != "sku"} | there
     if example is not None:
         yield "its example", {"json": example}
+    if "multipart/form-data" in operation.body:
+        yield "a picture", {"files": {"file": ("a.png", PICTURE, "image/png")}}
     for kind, body in HOSTILE:
         yield f"{kind} {body[:60]!r}", {"content": body, "headers": {"content-type": kind}}
 
@@ -90,28 +126,42 @@ async def _known_ids(client: httpx.AsyncClient, document: Document, headers: Map
     return found
 
 
+def demo() -> tuple[str, list[str]]:
+    """Address and people of the store that runs on this data folder; exits when there is none."""
+    home = Home(Path(os.environ.get("TRUESTYLE_DATA", DEFAULT_DATA)))
+    address = home.running().get("url")
+    if address is None:
+        sys.exit(f"No store runs on {home.folder}. Open one with `truestyle dev`, or say which:\n\n{__doc__}")
+    kept = home.secrets()
+    known = {who: (email, kept.get(f"demo_password:{email}")) for who, (email, _, _) in PEOPLE.items()}
+    return address, [f"{who}={email}:{password}" for who, (email, password) in known.items() if password]
+
+
 async def _main(address: str, people: list[str]) -> int:
     wrong = visits = 0
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
         document = Document((await client.get("/openapi.json")).json())
         for person in ["nobody", *people]:
             name, _, sign_in = person.partition("=")
-            headers = {}
-            if sign_in:
-                email, _, password = sign_in.partition(":")
-                body = {"email": email, "password": password}
-                answer = await client.post(f"{PREFIX}/auth/login", json=body)
-                headers = {"authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+            token = await asyncio.to_thread(signed_in, address, sign_in) if sign_in else None
+            headers, before = {"authorization": f"Bearer {token}"} if token else {}, visits
             async for visit in walk(client, document, headers):
                 visits += 1
                 if visit.wrong:
                     wrong += 1
                     print(f"{name}: {visit.told()}")  # noqa: T201
+            print(f"{name}: {visits - before} requests")  # noqa: T201
     print(f"{visits} requests, {wrong} answers that are not as documented")  # noqa: T201
     return 1 if wrong else 0
 
 
+def signed_in(address: str, sign_in: str) -> str:
+    """An access token for `email:password`."""
+    email, _, password = sign_in.partition(":")
+    answer = httpx.post(f"{address}{PREFIX}/auth/login", json={"email": email, "password": password}, timeout=30)
+    return str(answer.raise_for_status().json()["access_token"])
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:  # noqa: PLR2004
-        sys.exit(__doc__)
-    sys.exit(asyncio.run(_main(sys.argv[1].rstrip("/"), sys.argv[2:])))
+    where, who = (sys.argv[1], sys.argv[2:]) if sys.argv[1:] else demo()
+    sys.exit(asyncio.run(_main(where.rstrip("/"), who)))

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from scripts.contract import Document
+from scripts.walk import signed_in
 
 from tests.running import Process, free_port
+from truestyle.infra.local.home import Home
+from truestyle.seed.seed import DEMO_ADMIN
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,6 +88,27 @@ def test_the_docs_work_offline_and_have_the_dropdown(opened: tuple[Process, Path
             assert all(link.startswith("/") for link in links)
             assert {client.get(link).status_code for link in links} == {200}
         assert 'select id="tag"' in client.get("/docs").text
+
+
+def test_examples_are_accepted_as_they_stand_even_beside_the_demo(opened: tuple[Process, Path]) -> None:
+    """Whoever tries `/docs` on a new store: but for what names a row that nobody can know, and an empty cart."""
+    process, folder = opened
+    with httpx.Client(base_url=process.url, timeout=30) as client:
+        document = Document(client.get("/openapi.json").json())
+        known = Home(folder / "store").secrets()[f"demo_password:{DEMO_ADMIN}"]
+        headers = {"authorization": f"Bearer {signed_in(process.url, f'{DEMO_ADMIN}:{known}')}"}
+        refused, accepted = {}, 0
+        for one in document.operations():
+            example = document.example(one)
+            creates = one.method == "POST" and "201" in one.told["responses"] and "{" not in one.path
+            if not creates or example is None or example.keys() & {"product_id", "payment"}:
+                continue
+            answer = client.post(one.path, json=example, headers=headers)
+            accepted += answer.status_code == 201
+            if answer.status_code != 201:
+                refused[one.name] = answer.text
+    assert refused == {}
+    assert accepted > 25
 
 
 def test_it_closes_cleanly_and_opens_again_with_everything(opened: tuple[Process, Path]) -> None:

@@ -1,6 +1,13 @@
-"""Schemathesis over the whole OpenAPI document, in this process, as somebody."""
+"""Schemathesis over the whole OpenAPI document, as somebody: in this process, or from outside at a running store.
+
+    python -m tests.contract.driving            # the `truestyle dev` of this folder, as everybody (`make fuzz`)
+
+Other stores are named as for `scripts.walk`. It writes into the store, and leaves what it wrote.
+"""
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +18,7 @@ from fastapi import FastAPI
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.events import ScenarioFinished
+from scripts.walk import demo, signed_in
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests import make
@@ -78,7 +86,10 @@ class Findings:
 
 
 def drive(app: Any, who: str, *, phases: Sequence[str], examples: int, only: str | None = None) -> Findings:
-    """One run as `who` through `phases`, with `examples` random requests an operation; `only`: a pattern of paths."""
+    """One run as `who` through `phases`, with `examples` random requests an operation; `only`: a pattern of paths.
+
+    `app`: the Doorman, who knows roles, or the address of a running store, where `who` is an access token.
+    """
     config = SchemathesisConfig.from_path(CONFIG)
     project = config.projects.default
     if who != "nobody":
@@ -86,7 +97,11 @@ def drive(app: Any, who: str, *, phases: Sequence[str], examples: int, only: str
     project.phases.update(phases=list(phases))
     for phase in (project.phases.fuzzing, project.phases.stateful):
         phase.generation.max_examples = examples
-    schema: Any = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    schema: Any
+    if isinstance(app, str):  # there is no doorman outside, so nobody may end the session that the run acts in
+        schema = schemathesis.openapi.from_url(f"{app}/openapi.json", config=config).exclude(operation_id="logout")
+    else:
+        schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
     found = Findings()
     for event in from_schema(schema if only is None else schema.include(path_regex=only)).execute():
         if isinstance(event, ScenarioFinished):
@@ -129,3 +144,19 @@ def _beyond_schema(status: int, text: str, case: Any) -> bool:
     if problem["code"] != "validation_error":  # weak_password, invalid_image, …: the request was read and understood
         return True
     return {one["type"] for one in problem["errors"]} <= BEYOND_SCHEMA
+
+
+def _outside(address: str, people: Sequence[str], examples: int) -> int:
+    wrong = 0
+    for person in ["nobody", *people]:
+        name, _, sign_in = person.partition("=")
+        who = signed_in(address, sign_in) if sign_in else name
+        found = drive(address, who, phases=["examples", "coverage", "fuzzing", "stateful"], examples=examples)
+        print(*found.all, f"{name}: {found.requests} requests, {len(found.all)} findings", sep="\n")  # noqa: T201
+        wrong += len(found.all)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    where, everybody = (sys.argv[1], sys.argv[2:]) if sys.argv[1:] else demo()
+    sys.exit(_outside(where.rstrip("/"), everybody, int(os.environ.get("CONTRACT_EXAMPLES", "5"))))

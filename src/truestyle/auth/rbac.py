@@ -50,7 +50,7 @@ class GrantWrite(Body):
     role: Code
     permission: PermissionCode
 
-    model_config = example({"role": "staff", "permission": "jobs:read"})
+    model_config = example({"role": "staff", "permission": "audit:read"})
 
 
 class GrantChange(Body):

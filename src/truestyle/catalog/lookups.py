@@ -121,13 +121,14 @@ PRODUCT_TYPES = _lookup(
     "/product-types",
     used_by=(("products", "product_type.id"),),
     copies=(Copy("products", "product_type", names=("name", "slug", "size_chart")),),
-    example={"name": "Kurta", "size_chart": {"unit": "cm", "columns": ["Size", "Chest"], "rows": [["M", "102"]]}},
+    example={"name": "Poncho", "size_chart": {"unit": "cm", "columns": ["Size", "Chest"], "rows": [["M", "102"]]}},
 )
 OCCASIONS = _lookup(
     Occasion,
     "/occasions",
     used_by=(("products", "occasions.id"),),
     copies=(Copy("products", "occasions", many=True),),
+    example={"name": "Monsoon"},
 )
 RESOURCES: tuple[Resource[Any], ...] = (
     BRANDS,

@@ -14,7 +14,7 @@ from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
 from truestyle.users import administration, privacy
 from truestyle.users.administration import Filters
-from truestyle.users.models import Farewell, Register, RoleChange, StatusChange, UserAnswer, UserChange
+from truestyle.users.models import Farewell, RegisterAdmin, RoleChange, StatusChange, UserAnswer, UserChange
 from truestyle.users.privacy import PersonalData
 
 routes = router("/users", tag="Users")
@@ -42,7 +42,7 @@ async def delete_my_account(body: Farewell, shop: ShopDep, caller: SignedInCalle
 
 
 @routes.post("/create-admin", status_code=201, responses=responses(Duplicate, WeakPassword))
-async def create_admin(body: Register, response: Response, shop: ShopDep, _: Writer) -> UserAnswer:
+async def create_admin(body: RegisterAdmin, response: Response, shop: ShopDep, _: Writer) -> UserAnswer:
     """Open an account for another administrator."""
     user = await administration.create_admin(shop.store, shop.keys, body)
     response.headers["location"] = f"{shop.settings.shop.api_v1_prefix}/users/{user.id}"

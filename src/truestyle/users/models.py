@@ -118,6 +118,14 @@ class Register(Body):
     )
 
 
+class RegisterAdmin(Register):
+    """A new account for an administrator."""
+
+    model_config = example(
+        {"email": "meera@example.com", "password": "a long and unlikely phrase", "full_name": "Meera Nair"}
+    )
+
+
 class UserChange(Body):
     """What an administrator may change on an account."""
 
