@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from tests import make
-from tests.files.test_files import picture
+from tests.files.pictures import picture
 from truestyle.aliases import ALIASES, PENDING, shape
 from truestyle.infra.http.paths import routes_of
 from truestyle.shop import Shop

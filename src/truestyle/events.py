@@ -36,11 +36,19 @@ def handlers(shop: "Shop") -> dict[str, Handler]:
     async def sweep_file(event: Event) -> None:
         await files.sweep(shop.store, shop.storage, event.payload["file_id"])
 
+    async def release_file(event: Event) -> None:
+        await files.release(shop.store, shop.storage, event.payload["file_id"])
+
+    async def forget_files(event: Event) -> None:
+        await files.forget(shop.store, shop.storage, event.payload["user_id"])
+
     return {
         **dict.fromkeys(counting.TOPICS, count),
         counting.RECOUNT: recount,
         integrity.TOPIC: check_integrity,
-        "file.sweep": sweep_file,
+        files.SWEEP: sweep_file,
+        files.RELEASE: release_file,
+        files.FORGET: forget_files,
         "mail.order_confirmation": _print_mail,
         "mail.order_status": _print_mail,
         inventory.LOW: _tell_low,

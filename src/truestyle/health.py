@@ -65,17 +65,17 @@ async def root(shop: ShopDep) -> Root:
 
 async def look(shop: Shop) -> Health:
     """How the store's parts are."""
-    mongo, sql_, cache = await asyncio.gather(_mongo(shop), _sql(shop), _cache(shop))
+    mongo, sql_, cache, storage = await asyncio.gather(_mongo(shop), _sql(shop), _cache(shop), _storage(shop))
     worker = Check(ok=shop.worker.running, ms=0, detail=None if shop.worker.running else "runs elsewhere, or not")
     checks = Checks(
         mongo=mongo,
         sql=sql_,
         cache=cache,
-        storage=mongo.model_copy(update={"detail": "GridFS"}),
+        storage=storage if mongo.ok else storage.model_copy(update={"ok": False}),
         mail=Check(ok=True, ms=0, detail="console"),
         worker=worker,
     )
-    status: Literal["ok", "degraded", "down"] = "ok" if sql_.ok and cache.ok else "degraded"
+    status: Literal["ok", "degraded", "down"] = "ok" if sql_.ok and cache.ok and storage.ok else "degraded"
     if not mongo.ok:
         status = "down"
     return Health(status=status, version=VERSION, checks=checks)
@@ -129,6 +129,16 @@ async def _cache(shop: Shop) -> Check:
     began = time.perf_counter()
     ok = await shop.cache.ping()
     return Check(ok=ok, ms=_ms(began), detail="redis" if shop.settings.data.redis_host else "in-process")
+
+
+async def _storage(shop: Shop) -> Check:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(2):
+            ok = await shop.storage.ping()
+    except TimeoutError:
+        ok = False
+    return Check(ok=ok, ms=_ms(began), detail=shop.storage.name)
 
 
 def _ms(began: float) -> float:

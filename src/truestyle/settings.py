@@ -4,13 +4,24 @@ The app is built from a `Settings`, never from the environment directly, so no t
 """
 
 import os
+import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from truestyle.kit.money import Money
 
@@ -101,6 +112,53 @@ class DataSettings(Group):
     import_max_bytes: int = Field(33_554_432, ge=1024, description="Largest catalogue file to import, in bytes.")
 
 
+class FileSettings(Group):
+    """Where files are kept, and who looks at them before."""
+
+    storage_backend: Literal["gridfs", "s3"] = Field(
+        "gridfs", description="Where the bytes of files are kept: in MongoDB (`gridfs`), or in a bucket (`s3`)."
+    )
+    s3_bucket_name: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Bucket of `s3`; its keys begin with `files/`."
+    )
+    s3_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/@]+/?$",
+        validation_alias=AliasChoices("s3_endpoint", "aws_endpoint_url_s3", "aws_endpoint_url"),
+        description="Address of an S3 that is not Amazon's (MinIO, LocalStack, …): `http://` or `https://`.",
+    )
+    aws_region: str = Field(
+        "us-east-1",
+        pattern=r"^[a-z0-9-]{1,40}$",
+        validation_alias=AliasChoices("aws_region", "aws_default_region"),
+        description="Region of the bucket.",
+    )
+    aws_access_key_id: str | None = Field(
+        None, description="Key of `s3`; without one, what the machine or container itself is given by AWS."
+    )
+    aws_secret_access_key: SecretStr | None = Field(None, description="The secret of that key.")
+    aws_session_token: SecretStr | None = Field(None, description="Its token, where the key is a temporary one.")
+    upload_scan_command: str | None = Field(
+        None,
+        description="Command that looks at each file before it is kept, from stdin or as `{path}`, such as "
+        "`clamdscan --no-summary -`. Exit code 0: clean; 1: refused; anything else: nothing is kept (503).",
+    )
+    upload_scan_seconds: float = Field(20, gt=0, le=300, description="Longest time that the command may take.")
+
+    @field_validator("upload_scan_command")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None and not shlex.split(value):
+            msg = "must name a program"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def scanning(self) -> tuple[str, ...]:
+        """The program that looks at files, and its arguments; empty without one."""
+        return tuple(shlex.split(self.upload_scan_command or ""))
+
+
 class AuthSettings(Group):
     """Tokens, cookies and who may call from a browser."""
 
@@ -134,7 +192,7 @@ class AuthSettings(Group):
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
 
 
-GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, AuthSettings)
+GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, FileSettings, AuthSettings)
 
 
 class SettingsRefusedError(RuntimeError):
@@ -147,7 +205,13 @@ class Settings:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.shop = ShopSettings.model_validate(values)
         self.data = DataSettings.model_validate(values)
+        self.files = FileSettings.model_validate(values)
         self.auth = AuthSettings.model_validate(values)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """All of them."""
+        return tuple(one for one in vars(self).values() if isinstance(one, Group))
 
     @classmethod
     def load(
@@ -207,4 +271,20 @@ class Settings:
             found.append("REFRESH_COOKIE_PATH must be `/` in production.")
         if self.production and "*" in auth.cors_origins:
             found.append("CORS_ORIGINS must name the origins: `*` cannot go together with cookies.")
-        return found
+        return [*found, *_wrong_files(self.files)]
+
+
+def _wrong_files(files: FileSettings) -> list[str]:
+    found = list[str]()
+    if files.storage_backend == "s3":
+        if files.s3_bucket_name is None:
+            found.append("S3_BUCKET_NAME must name the bucket, because STORAGE_BACKEND is `s3`.")
+        if files.aws_access_key_id is None and files.aws_secret_access_key is not None:
+            found.append("AWS_ACCESS_KEY_ID must be set, because AWS_SECRET_ACCESS_KEY is.")
+        if files.aws_secret_access_key is None and files.aws_access_key_id is not None:
+            found.append("AWS_SECRET_ACCESS_KEY must be set, because AWS_ACCESS_KEY_ID is.")
+        if files.s3_endpoint is not None and files.aws_access_key_id is None:
+            found.append("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set for the S3_ENDPOINT.")
+    if files.scanning and shutil.which(files.scanning[0]) is None:
+        found.append("UPLOAD_SCAN_COMMAND names a program that is not installed here.")
+    return found

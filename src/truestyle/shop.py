@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Self
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from truestyle.auth.gate import Gate
@@ -17,13 +18,18 @@ from truestyle.infra.cache import Cache
 from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Worker
 from truestyle.infra.push import Push
+from truestyle.infra.s3 import Bucket, S3Storage
 from truestyle.infra.storage import GridFSStorage, Storage
+from truestyle.kit.errors import Unavailable
+from truestyle.kit.repository import Database
 from truestyle.orders.checkout import Till
 from truestyle.seed import seed
 from truestyle.settings import Settings, SettingsRefusedError, rotating
 from truestyle.store import Store
 from truestyle.trail.chain import key_from
 from truestyle.trail.service import Sealer
+
+log = structlog.get_logger("shop")
 
 
 class Shop:
@@ -37,7 +43,7 @@ class Shop:
         self.client: Client = mongo.connect(settings.data.mongo_uri)
         db = self.client[settings.data.mongo_db]
         self.store = Store(self.client, db, settings.shop)
-        self.storage: Storage = GridFSStorage(db, settings.data.gridfs_bucket)
+        self.storage = _storage(settings, db)
         self.cache: Cache = cache.connect(settings.data.redis_host)
         self.sql: AsyncEngine = sql.connect(
             settings.data.postgresql_uri or f"sqlite+aiosqlite:///{settings.data.truestyle_data / 'truestyle.sqlite3'}"
@@ -72,11 +78,19 @@ class Shop:
         self.keys.passwords.close()
         await self.cache.close()
         await self.sql.dispose()
+        await self.storage.close()
         await self.client.close()
 
     async def prepare(self) -> None:
-        """Indexes, roles, permissions and lookups; then the store is ready. Safe to run again."""
+        """Indexes, the bucket, roles, permissions and lookups; then the store is ready. Safe to run again.
+
+        Raises StorageRefusedError. A storage that is merely away stops nobody from ordering.
+        """
         await self.migrate()
+        try:
+            await self.storage.prepare(create=not self.settings.production)
+        except Unavailable:
+            log.warning("storage_away", storage=self.storage.name)
         await seed.essentials(self)
         await counting.prepare(self.store)
         await self.store.versions.prepared()
@@ -91,3 +105,23 @@ class Shop:
     async def migrate(self) -> int:
         """Create what collections and indexes are missing; the number of indexes."""
         return await mongo.ensure_indexes(self.store.collections())
+
+
+def _storage(settings: Settings, db: Database) -> Storage:
+    """Where the settings say that files are kept. Raises SettingsRefusedError."""
+    files = settings.files
+    if files.storage_backend == "gridfs":
+        return GridFSStorage(db, settings.data.gridfs_bucket)
+    if files.s3_bucket_name is None:
+        msg = "S3_BUCKET_NAME must name the bucket, because STORAGE_BACKEND is `s3`."
+        raise SettingsRefusedError(msg)
+    return S3Storage(
+        Bucket(
+            files.s3_bucket_name,
+            files.aws_region,
+            files.s3_endpoint,
+            files.aws_access_key_id,
+            files.aws_secret_access_key,
+            files.aws_session_token,
+        )
+    )

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from scripts.contract import NOWHERE, PREFIX, Document, Operation
 
 from tests import make
-from tests.files.test_files import picture
+from tests.files.pictures import picture
 from truestyle.main import create_app
 from truestyle.settings import Settings
 from truestyle.shop import Shop

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from truestyle.audit.report import Breach
+from truestyle.files import service as files
 from truestyle.infra.snapshot import Snapshot
 
 
@@ -30,7 +31,6 @@ LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("payments", "order_id", "", "orders", "a payment without its order"),
     ("stock", "product_id", "", "products", "stock without its product"),
     ("carts", "items.sku", "items", "stock", "a cart line for an unknown SKU"),
-    ("products", "images.id", "images", "files", "a product picture without its file"),
     ("products", "variants.sku", "variants", "stock", "a variant without stock"),
     ("products", "brand.id", "", "brands", "a product of an unknown brand"),
     ("products", "categories.id", "categories", "categories", "a product in an unknown category"),
@@ -38,9 +38,12 @@ LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("user_ratings", "user_id", "", "users", "a rating by nobody"),
     ("user_reviews", "product_id", "", "products", "a review of no product"),
     ("user_reviews", "user_id", "", "users", "a review by nobody"),
-    ("user_reviews", "image_ids", "image_ids", "files", "a review picture without its file"),
     ("review_votes", "review_id", "", "user_reviews", "a vote for no review"),
     ("addresses", "user_id", "", "users", "an address of nobody"),
+    *(
+        (collection, field, field.partition(".")[0], "files", "a picture without its file")
+        for collection, field in files.NAMED_BY
+    ),
 )
 
 
@@ -57,23 +60,3 @@ async def orphans(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
         yield await snapshot.count(collection)
         async for row in snapshot.grouped(collection, *stages):
             yield Breach("I8", message, {collection: row["_id"], "names": row["named"]})
-
-
-def bytes_of_files(bucket: str) -> Any:
-    """I8 for files: a row for all bytes, and bytes for every row."""
-
-    async def look(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
-        for collection, named, message in (
-            ("files", f"{bucket}.files", "a file without bytes"),
-            (f"{bucket}.files", "files", "bytes without a file"),
-        ):
-            stages: tuple[dict[str, Any], ...] = (
-                {"$project": {"_id": 1}},
-                {"$lookup": {"from": named, "localField": "_id", "foreignField": "_id", "as": "found"}},
-                {"$match": {"found": []}},
-            )
-            yield await snapshot.count(collection)
-            async for row in snapshot.grouped(collection, *stages):
-                yield Breach("I8", message, {"file_id": row["_id"]})
-
-    return look

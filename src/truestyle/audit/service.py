@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from truestyle.audit import figures, links, orders, stars, stock, trail
+from truestyle.audit.contents import of_files
 from truestyle.audit.report import Breach, Check, Report
 from truestyle.dashboard import mending
 from truestyle.infra.snapshot import snapshot
@@ -17,7 +18,6 @@ BATCH = 200
 
 def checks(shop: Shop) -> tuple[Check, ...]:
     """The invariants that exist so far, by the numbers of `docs/concepts/invariants.md`."""
-    bucket = shop.settings.data.gridfs_bucket
     return (
         Check("I1", "stock is the sum of its movements", ("stock",), stock.sums),
         Check("I2", "amounts add up and agree with payments", ("orders",), orders.amounts),
@@ -26,7 +26,7 @@ def checks(shop: Shop) -> tuple[Check, ...]:
         Check("I6", "every order has one confirmation event", ("orders",), orders.events),
         Check("I7", "only active people are signed in", ("users",), links.sign_ins),
         Check("I8", "nothing names what is not there", tuple(one[0] for one in links.LINKS), links.orphans),
-        Check("I8", "files have their bytes", ("files", f"{bucket}.files"), links.bytes_of_files(bucket)),
+        Check("I8", "files have their bytes", ("files",), of_files(shop)),
         Check("I10", "lists say what is true", ("products",), stock.listings),
         Check("I10", "stars are what people gave", ("products", "user_ratings"), stars.averages),
         Check("I11", "the audit trail is whole", ("audit",), trail.chain_of(shop.sealer.keys)),

@@ -62,7 +62,7 @@ async def register(body: Register, response: Response, shop: ShopDep) -> UserAns
     """Open an account, with its cart and wishlist."""
     user = await service.register(shop.store, shop.keys, body)
     response.headers["location"] = f"{shop.settings.shop.api_v1_prefix}/users/{user.id}"
-    return user.answer()
+    return user.answer(shop.store.shop)
 
 
 @routes.post("/login", responses=responses(InvalidCredentials, AccountSuspended), openapi_extra=LOGIN_BODY)
@@ -123,7 +123,7 @@ async def change_password(body: ChangePassword, shop: ShopDep, caller: SignedInC
 @routes.get("/me")
 async def me(store: Db, caller: SignedInCaller) -> UserAnswer:
     """The account that is signed in."""
-    return (await store.users.get(caller.user_id)).answer()
+    return (await store.users.get(caller.user_id)).answer(store.shop)
 
 
 async def _credentials(request: Request) -> Login:
@@ -191,6 +191,6 @@ def _signed_in(issued: Issued, request: Request, response: Response, shop: Shop,
     return SignedIn(
         access_token=issued.access,
         expires_in=int(shop.keys.tokens.life.total_seconds()),
-        user=issued.user.answer(),
+        user=issued.user.answer(shop.store.shop),
         refresh_token=issued.refresh if mobile or in_body else None,
     )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from truestyle.auth.permissions import Permission
 from truestyle.kit.documents import Answer, Document, Exact
-from truestyle.kit.resource import ACTS, Copy, Resource, to_code, to_slug
+from truestyle.kit.resource import ACTS, Copy, Name, Resource, to_code, to_slug
 from truestyle.kit.types import Code, Flag, Id, Int, Line, ShortLine, Slug, Text
 
 D = TypeVar("D", bound=Document)
@@ -120,6 +120,7 @@ PRODUCT_TYPES = _lookup(
     ProductType,
     "/product-types",
     used_by=(("products", "product_type.id"),),
+    names=(Name("image_id"), Name("size_chart.thumbnail_id")),
     copies=(Copy("products", "product_type", names=("name", "slug", "size_chart")),),
     example={"name": "Poncho", "size_chart": {"unit": "cm", "columns": ["Size", "Chest"], "rows": [["M", "102"]]}},
 )

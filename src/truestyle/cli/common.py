@@ -15,6 +15,8 @@ from truestyle.infra.local.finder import NoMongodError
 from truestyle.infra.local.home import AlreadyRunningError, Home
 from truestyle.infra.local.server import MongodFailedError
 from truestyle.infra.mongo import MongoRefusedError
+from truestyle.infra.storage import StorageRefusedError
+from truestyle.kit.errors import Unavailable
 from truestyle.kit.trail import Actor, ActorKind, act_as
 from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.shop import Shop
@@ -35,6 +37,8 @@ REFUSALS = (
     MongodFailedError,
     MongoRefusedError,
     SettingsRefusedError,
+    StorageRefusedError,
+    Unavailable,
 )
 console = Console()
 problems = Console(stderr=True)

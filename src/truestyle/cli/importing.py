@@ -12,6 +12,7 @@ from rich.text import Text
 from truestyle.catalog.importing.fetch import Fetcher
 from truestyle.catalog.importing.models import ImportResult
 from truestyle.catalog.importing.service import import_catalogue
+from truestyle.files.service import Limits
 from truestyle.kit.errors import ValidationFailed
 from truestyle.shop import Shop
 
@@ -38,7 +39,7 @@ async def run_import(shop: Shop, path: Path, *, dry_run: bool = False, console: 
                 await asyncio.to_thread(path.read_bytes),
                 name=path.name,
                 dry_run=dry_run,
-                fetcher=Fetcher(shop.settings.data.upload_max_bytes),
+                fetcher=Fetcher(shop.settings.data.upload_max_bytes, look_at=Limits.of(shop.settings).look_at),
                 on_progress=show,
             )
         except ValidationFailed as refused:

@@ -152,7 +152,7 @@ def _welcome(url: str, settings: Settings, sign_ins: dict[str, str], seconds: fl
 
 def _export(settings: Settings) -> None:
     """For the processes that `--reload` starts: they read the environment."""
-    for group in (settings.shop, settings.data, settings.auth):
+    for group in settings.groups:
         for name, value in group.model_dump(exclude_none=True).items():
             secret = getattr(value, "get_secret_value", None)
             text = secret() if secret else ",".join(value) if isinstance(value, list) else str(value)

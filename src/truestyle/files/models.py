@@ -18,7 +18,8 @@ class Format(StrEnum):
 class File(Document):
     """A stored file. Its content never changes, so its hash names it for ever.
 
-    A rendition is a file too: of `source_id`, at most `rendition_width` pixels wide, in `rendition_format`.
+    A rendition is a file too: of `source_id`, at most `rendition_width` pixels wide, in `rendition_format`. It is its
+    source's: `owner_id` and `public` say nothing of it.
     """
 
     content_type: str
@@ -59,6 +60,12 @@ class InvalidImage(Problem):
     """It says that it is a picture, and cannot be read as one."""
 
     status, code, detail = 422, "invalid_image", "This picture cannot be read."
+
+
+class FileRefused(Problem):
+    """The program that looks at files (UPLOAD_SCAN_COMMAND) says no."""
+
+    status, code, detail = 422, "file_refused", "This file is refused: it is not safe."
 
 
 class RangeNotSatisfiable(Problem):

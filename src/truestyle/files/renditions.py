@@ -1,10 +1,11 @@
 """Smaller copies of pictures: from a fixed ladder of widths, made once, kept like any file."""
 
 import asyncio
-import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from bson import ObjectId
 
 from truestyle.files import service
 from truestyle.files.models import File, Format
@@ -18,6 +19,7 @@ SAVING: dict[Format, dict[str, Any]] = {
     Format.AVIF: {"quality": 60, "speed": 8},
     Format.JPEG: {"quality": 82, "optimize": True},
 }
+_making: dict[tuple[ObjectId, int, Format], asyncio.Task[File]] = {}
 _POOL = ThreadPoolExecutor(1, "renditions")  # one at a time: pictures must not slow the shop
 
 
@@ -28,33 +30,51 @@ def rung(width: int | None, original: int | None) -> int:
 
 
 async def of(store: Store, storage: Storage, source: File, width: int | None, kind: Format) -> File:
-    """The rendition, made now if it is the first time. Raises NotFound when the source's bytes are gone."""
+    """The rendition, made now if it is the first time. Raises NotFound when the source is gone, Unavailable."""
     step = rung(width, source.width)
     found = await store.files.rendition(source.id, step, kind)
     if found is not None:
         return found
+    name = (source.id, step, kind)
+    making = _making.get(name)
+    if making is None:
+        making = _making[name] = asyncio.create_task(_made(store, storage, source, step, kind))
+        making.add_done_callback(lambda _: _making.pop(name, None))
+    # Whoever asks for the same meanwhile waits for it too; who hangs up ends it for nobody.
+    return await asyncio.shield(making)
+
+
+async def _made(store: Store, storage: Storage, source: File, step: int, kind: Format) -> File:
     original = await service.content(storage, source)
     encoded, size = await asyncio.get_running_loop().run_in_executor(_POOL, _make, original, step, kind)
-    made = File(
-        content_type=f"image/{kind}",
-        size=len(encoded),
-        sha256=hashlib.sha256(encoded).hexdigest(),
-        width=size[0],
-        height=size[1],
-        owner_id=source.owner_id,
-        public=source.public,
+    made = await service.stage(
+        store,
+        storage,
+        io.BytesIO(encoded),
+        f"image/{kind}",
+        size,
         source_id=source.id,
         rendition_width=step,
         rendition_format=kind,
     )
+
+    async def work(tx: Store) -> None:
+        if not await tx.files.hold(source.id):  # deleted meanwhile
+            raise NotFound
+        await service.adopt(tx, made)
+
     try:
-        return await service.put(store, storage, made, encoded)
-    except Duplicate:  # somebody made it at the same moment: theirs stays
-        await storage.remove(made.id)
+        await store.transaction(work)
+    except Duplicate:  # another process made it at the same moment: theirs stays
+        await service.discard(storage, made)
         kept = await store.files.rendition(source.id, step, kind)
         if kept is None:
             raise NotFound from None
         return kept
+    except NotFound:
+        await service.discard(storage, made)
+        raise
+    return made
 
 
 def _make(content: bytes, width: int, kind: Format) -> tuple[bytes, tuple[int, int]]:

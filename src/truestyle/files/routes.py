@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response, UploadFile
 
 from truestyle.deps import OPTIONAL_SIGN_IN, MaybeCaller, ShopDep, SignedInCaller
 from truestyle.files import renditions, service
-from truestyle.files.models import FileAnswer, FileTooLarge, Format, InvalidImage, RangeNotSatisfiable
+from truestyle.files.models import FileAnswer, FileRefused, FileTooLarge, Format, InvalidImage, RangeNotSatisfiable
 from truestyle.files.service import Limits
 from truestyle.files.serving import respond
 from truestyle.infra.http.route import router
@@ -17,14 +17,13 @@ routes = router("/files", tag="Files")
 BINARY = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@routes.post("/upload", status_code=201, responses=responses(FileTooLarge, InvalidImage))
+@routes.post("/upload", status_code=201, responses=responses(FileTooLarge, InvalidImage, FileRefused))
 async def upload_file(file: UploadFile, response: Response, shop: ShopDep, caller: SignedInCaller) -> FileAnswer:
     """Keep a picture (JPEG, PNG or WebP)."""
-    data = shop.settings.data
-    limits = Limits(data.upload_max_bytes, data.upload_allowed_types)
-    kept = service.answer(await service.upload(shop.store, shop.storage, caller, file, limits), shop.settings.shop)
-    response.headers["location"] = kept.url
-    return kept
+    kept = await service.upload(shop.store, shop.storage, caller, file, Limits.of(shop.settings))
+    answer = service.answer(kept, shop.settings.shop)
+    response.headers["location"] = answer.url
+    return answer
 
 
 @routes.get(
@@ -49,8 +48,9 @@ async def get_file(
     """The bytes of a file, or of a smaller copy of a picture."""
     file = await service.visible(shop.store, caller, file_id)
     if w is not None or format is not None:
-        file = await renditions.of(shop.store, shop.storage, file, w, format or Format.WEBP)
-    return await respond(request, shop.storage, file)
+        made = await renditions.of(shop.store, shop.storage, file, w, format or Format.WEBP)
+        return await respond(request, shop.storage, made, public=file.public)
+    return await respond(request, shop.storage, file, public=file.public)
 
 
 @routes.delete("/{file_id}", status_code=204, responses=responses(NotFound, InUse))

@@ -1,7 +1,6 @@
 """Answering for a file: conditional, in parts, and kept for ever by whoever may."""
 
 import re
-from collections.abc import AsyncIterator
 
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
@@ -40,26 +39,34 @@ def part(header: str | None, size: int) -> tuple[int, int] | None:
     return start, end
 
 
-async def respond(request: Request, storage: Storage, file: File) -> Response:
-    """The file, a part of it, or 304. Raises NotFound, RangeNotSatisfiable."""
-    scope = "public" if file.public else "private"
+async def respond(request: Request, storage: Storage, file: File, *, public: bool) -> Response:
+    """The file, a part of it, or 304; `public`: for everybody to keep.
+
+    S3 or MongoDB has answered before we begin to, so that what is gone or away is told in the status. Raises NotFound,
+    RangeNotSatisfiable, Unavailable.
+    """
+    scope = "public" if public else "private"
     headers = {**HEADERS, "etag": file.etag, "cache-control": f"{scope}, max-age={YEAR}, immutable"}
+    if not public:
+        headers["vary"] = "Authorization"  # who signs in next on the same machine must not see it
     known = request.headers.get("if-none-match", "")
     if file.etag in known or known.strip() == "*":
         return Response(status_code=304, headers=headers)
     valid = request.headers.get("if-range") in {None, file.etag}
-    asked = part(request.headers.get("range"), file.size) if valid else None
+    asked = part(request.headers.get("range"), file.size) if valid and not _is_head(request) else None
+    first, last = asked or (0, file.size - 1)
+    headers["content-length"] = str(last - first + 1)
     if asked is not None:
-        first, last = asked
-        content = (await service.content(storage, file))[first : last + 1]
         headers["content-range"] = f"bytes {first}-{last}/{file.size}"
-        return Response(content, 206, headers, file.content_type)
-    if file.size <= WHOLE:
-        return Response(await service.content(storage, file), 200, headers, file.content_type)
-    headers["content-length"] = str(file.size)
-    return StreamingResponse(_stream(storage, file), 200, headers, file.content_type)
+    status = 200 if asked is None else 206
+    if _is_head(request):
+        return Response(None, status, headers, file.content_type)
+    pieces = await service.opened(storage, file, first, last)
+    if last - first < WHOLE:
+        return Response(await service.collected(pieces), status, headers, file.content_type)
+    return StreamingResponse(pieces, status, headers, file.content_type)
 
 
-async def _stream(storage: Storage, file: File) -> AsyncIterator[bytes]:
-    async for chunk in storage.stream(file.id):
-        yield chunk
+def _is_head(request: Request) -> bool:
+    """HEAD is answered as GET, without the body: then none need be fetched. `Range` is a matter of GET alone."""
+    return bool(request.scope["state"].get("head"))

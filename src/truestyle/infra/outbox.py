@@ -120,6 +120,18 @@ class Outbox(Repository[Event]):
         )
         return result.modified_count == 1
 
+    async def withdraw(self, key: str) -> bool:
+        """Take back an event, by its key, that nobody has begun to deliver; whether that was so."""
+        result = await self.collection.delete_one(
+            {"key": key, "status": EventStatus.WAITING, "attempts": 0}, session=self.session
+        )
+        return result.deleted_count == 1
+
+    async def awaits(self, topic: str, name: str, value: Any) -> bool:
+        """Whether an event of a topic waits whose payload has this value."""
+        where = {"topic": topic, "status": EventStatus.WAITING, f"payload.{name}": value}
+        return await self.first(where) is not None
+
     async def failed(self, one: Event, error: str) -> None:
         """Give a row back for a later try, or to people after the last."""
         dead = one.attempts >= MAX_ATTEMPTS

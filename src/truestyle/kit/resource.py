@@ -28,6 +28,8 @@ STEP = 10  # between neighbours of a list, so that one can be put in between by 
 IGNORING_CASE = Collation(locale="en", strength=2)
 ACTS = frozenset({"create", "list", "get", "change", "remove", "reorder"})
 SYSTEM = frozenset({"id", "created_at", "updated_at", "version", "is_system"})
+# Pictures that the catalogue and content may name: what somebody has for themselves would be shown to nobody.
+SHOWN: Mapping[str, Any] = {"source_id": None, "public": True, "content_type": {"$regex": "^image/"}}
 _VERSION = r'^(\*|(W/)?"?[0-9]{1,12}"?)$'
 IfMatch = Annotated[
     str | None,
@@ -94,6 +96,15 @@ class Copy:
 
 
 @dataclass(frozen=True)
+class Name:
+    """A field that holds the id of a row of another collection: of a picture that everybody may see, if not told."""
+
+    spot: str
+    collection: str = "files"
+    where: Mapping[str, Any] = field(default_factory=lambda: SHOWN)
+
+
+@dataclass(frozen=True)
 class Resource(Generic[D]):
     """What is special about a declared resource."""
 
@@ -105,7 +116,7 @@ class Resource(Generic[D]):
     unique: tuple[tuple[str, ...], ...] = ()
     derived: Mapping[str, Callable[[str], str]] = field(default_factory=dict)  # from `name`, when absent
     used_by: tuple[tuple[str, str], ...] = ()
-    names: tuple[tuple[str, str], ...] = (("image_id", "files"),)  # fields that hold another collection's id
+    names: tuple[Name, ...] = (Name("image_id"),)
     copies: tuple[Copy, ...] = ()
     sorts: tuple[str, ...] = ("sort_order", "name", "-created_at", "created_at")
     only: frozenset[str] = ACTS
@@ -127,9 +138,9 @@ class Resource(Generic[D]):
         fields = {sort.lstrip("-") for sort in self.sorts} - {"created_at"}
         sorted_ = [IndexModel([(name, 1), ("_id", 1)]) for name in sorted(fields)]
         naming = [
-            IndexModel(name, partialFilterExpression=holding(name))
-            for name, _ in self.names
-            if name in self.document.model_fields
+            IndexModel(one.spot, partialFilterExpression=holding(one.spot))
+            for one in self.names
+            if one.spot.partition(".")[0] in self.document.model_fields
         ]
         base: Any = Declared
         made = type(
@@ -207,21 +218,28 @@ async def create(store: Any, resource: Resource[D], values: dict[str, Any]) -> D
         return added
 
     # One document is atomic by itself: only what names another needs a transaction.
-    if any(values.get(name) is not None for name, _ in resource.names):
+    if any(_named(values, one) is not None for one in resource.names):
         return cast("D", await store.transaction(work))
     return await work(store)
 
 
 async def _hold_named(tx: Any, resource: Resource[D], values: Mapping[str, Any]) -> None:
     """Keep what is named from vanishing meanwhile. Raises ValidationFailed where it is not there."""
-    for name, collection in resource.names:
-        key = values.get(name)
+    for one in resource.names:
+        key = _named(values, one)
         if key is not None:
-            done = await tx.db[collection].update_one(
-                {"_id": key}, {"$set": {"used_at": clock.now()}}, session=tx.session
+            done = await tx.db[one.collection].update_one(
+                {"_id": key, **one.where}, {"$set": {"used_at": clock.now()}}, session=tx.session
             )
             if not done.matched_count:
-                raise ValidationFailed("names something that does not exist", ("body", name))
+                raise ValidationFailed("names something that does not exist", ("body", *one.spot.split(".")))
+
+
+def _named(values: Mapping[str, Any], one: Name) -> Any:
+    found: Any = values
+    for part in one.spot.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+    return found
 
 
 async def change(

@@ -46,7 +46,7 @@ async def create_admin(body: RegisterAdmin, response: Response, shop: ShopDep, _
     """Open an account for another administrator."""
     user = await administration.create_admin(shop.store, shop.keys, body)
     response.headers["location"] = f"{shop.settings.shop.api_v1_prefix}/users/{user.id}"
-    return user.answer()
+    return user.answer(shop.store.shop)
 
 
 @routes.get("")
@@ -63,12 +63,12 @@ async def list_users(
 @routes.get("/{user_id}", responses=responses(NotFound))
 async def get_user(user_id: Id, store: Db, _: Reader) -> UserAnswer:
     """One account."""
-    return (await store.users.get(user_id)).answer()
+    return (await store.users.get(user_id)).answer(store.shop)
 
 
 async def change_user(user_id: Id, body: UserChange, store: Db, _: Writer, version: Version) -> UserAnswer:
     """Change an account's data; what is left out stays."""
-    return (await administration.change(store, user_id, body, version)).answer()
+    return (await administration.change(store, user_id, body, version)).answer(store.shop)
 
 
 for _method in ("PUT", "PATCH"):
@@ -84,13 +84,13 @@ for _method in ("PUT", "PATCH"):
 @routes.put("/{user_id}/role", responses=responses(NotFound, InUse))
 async def set_user_role(user_id: Id, body: RoleChange, shop: ShopDep, _: Writer) -> UserAnswer:
     """Give an account another role."""
-    return (await administration.set_role(shop.store, shop.keys, user_id, body.role)).answer()
+    return (await administration.set_role(shop.store, shop.keys, user_id, body.role)).answer(shop.store.shop)
 
 
 @routes.put("/{user_id}/status", responses=responses(NotFound, InUse))
 async def set_user_status(user_id: Id, body: StatusChange, shop: ShopDep, _: Writer) -> UserAnswer:
     """Suspend an account, or let it in again."""
-    return (await administration.set_status(shop.store, shop.keys, user_id, body.status)).answer()
+    return (await administration.set_status(shop.store, shop.keys, user_id, body.status)).answer(shop.store.shop)
 
 
 @routes.delete("/{user_id}", status_code=204, responses=responses(NotFound, InUse))

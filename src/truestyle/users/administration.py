@@ -10,6 +10,7 @@ from fastapi import Query
 from truestyle.auth import service as auth
 from truestyle.auth.permissions import Role
 from truestyle.auth.service import Keys
+from truestyle.files import service as files
 from truestyle.infra.outbox import event
 from truestyle.kit.errors import InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
@@ -38,7 +39,7 @@ async def find(store: Store, filters: Filters, query: PageQuery) -> Found[UserAn
     if filters.q:
         words = filters.q.casefold().split()[:5]
         where["$and"] = [{"words": {"$regex": "^" + re.escape(word)}} for word in words]
-    return (await store.users.find(where, query)).map(User.answer)
+    return (await store.users.find(where, query)).map(lambda one: one.answer(store.shop))
 
 
 async def create_admin(store: Store, keys: Keys, body: Register) -> User:
@@ -142,6 +143,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.trail.forget(key)
         await require_an_admin(tx)
         await tx.outbox.write([event("user.removed", {"user_id": key}, f"user.removed:{key}")])
+        await tx.outbox.write([event(files.FORGET, {"user_id": key}, f"{files.FORGET}:{key}")])
 
     await store.transaction(work)
     keys.gate.forget(user=key)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints,
 from truestyle.auth.permissions import Role
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.types import Code, Email, Flag, Id, Line, Phone, Timestamp
+from truestyle.settings import ShopSettings
 
 
 class UserStatus(StrEnum):
@@ -95,9 +96,10 @@ class User(Document):
         """A new account can be searched from the beginning."""
         self.words = self.words or searchable(self.full_name, self.email)
 
-    def answer(self) -> UserAnswer:
-        """Without the password hash."""
-        return UserAnswer.model_validate(self.model_dump(exclude={"password_hash", "words"}))
+    def answer(self, shop: ShopSettings) -> UserAnswer:
+        """With the picture's address, and without the password hash."""
+        url = shop.file_url(self.image_id) if self.image_id else None
+        return UserAnswer(**self.model_dump(exclude={"password_hash", "words"}), image_url=url)
 
 
 class Register(Body):

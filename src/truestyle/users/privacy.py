@@ -5,6 +5,8 @@ from typing import Any
 from truestyle.auth.errors import InvalidCredentials
 from truestyle.auth.models import Caller
 from truestyle.auth.service import Keys
+from truestyle.files import service as files
+from truestyle.files.models import FileAnswer
 from truestyle.kit.documents import Answer
 from truestyle.kit.paging import PageQuery
 from truestyle.orders.models import OrderAnswer
@@ -28,23 +30,26 @@ class PersonalData(Answer):
     wishlist: list[dict[str, Any]]
     reviews: list[dict[str, Any]]
     ratings: list[dict[str, Any]]
+    files: list[FileAnswer]
     sessions: list[dict[str, Any]]
 
 
 async def export(store: Store, caller: Caller) -> PersonalData:
     """All of it, in one piece."""
     mine = {"user_id": caller.user_id}
+    mine_too = {"owner_id": caller.user_id, **files.PICTURE}
     orders = [answer(one) async for one in store.orders.every(mine)]
     cart, wishlist = await store.carts.first(mine), await store.wishlists.first(mine)
     sessions = (await store.sessions.find(mine, NEWEST)).items
     return PersonalData(
-        profile=(await store.users.get(caller.user_id)).answer(),
+        profile=(await store.users.get(caller.user_id)).answer(store.shop),
         addresses=[one async for one in store.addresses.every(mine)],
         orders=orders,
         cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],
         wishlist=[one.model_dump(mode="json") for one in wishlist.items] if wishlist else [],
         reviews=[one.model_dump(mode="json") async for one in store.reviews.every(mine)],
         ratings=[one.model_dump(mode="json") async for one in store.ratings.every(mine)],
+        files=[files.answer(one, store.shop) async for one in store.files.every(mine_too)],
         sessions=[
             one.model_dump(mode="json", include={"created_at", "last_used_at", "ip", "user_agent"}) for one in sessions
         ],

@@ -8,7 +8,7 @@ from pymongo import IndexModel
 
 from truestyle.auth.permissions import Role
 from truestyle.kit import clock
-from truestyle.kit.repository import Repository, Row
+from truestyle.kit.repository import Repository, Row, holding
 from truestyle.kit.trail import Watch
 from truestyle.users.addresses import Address
 from truestyle.users.models import User, UserStatus
@@ -24,6 +24,7 @@ class Users(Repository[User]):
         IndexModel([("role", 1), ("status", 1), ("_id", -1)]),
         IndexModel([("status", 1), ("_id", -1)]),
         IndexModel([("words", 1), ("_id", -1)]),
+        IndexModel("image_id", partialFilterExpression=holding("image_id")),
     )
 
     async def by_email(self, email: str) -> User | None:

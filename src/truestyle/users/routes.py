@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Path, Request, Response
+from fastapi import Depends, Form, Path, Request, Response, UploadFile
 
-from truestyle.deps import Db, SignedInCaller, Version
+from truestyle.deps import Db, ShopDep, SignedInCaller, Version
+from truestyle.files.models import FileRefused, FileTooLarge, InvalidImage
 from truestyle.infra.http.route import router
 from truestyle.kit.errors import NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import LINE_PATTERN, Id, Pincode
 from truestyle.users import addresses, service
+from truestyle.users import profile as profiles
 from truestyle.users.addresses import Address, AddressBookWrite, PincodeAnswer
 from truestyle.users.models import DAY, Gender, UserAnswer
 from truestyle.users.service import AddressBookChange
@@ -31,12 +33,12 @@ async def _emptied(request: Request) -> list[str]:
 @routes.get("/users/profile")
 async def profile(store: Db, caller: SignedInCaller) -> UserAnswer:
     """The account that is signed in."""
-    return (await store.users.get(caller.user_id)).answer()
+    return (await store.users.get(caller.user_id)).answer(store.shop)
 
 
-@routes.put("/users/profile-update", responses=responses(VersionConflict))
+@routes.put("/users/profile-update", responses=responses(VersionConflict, FileTooLarge, InvalidImage, FileRefused))
 async def update_profile(
-    store: Db,
+    shop: ShopDep,
     caller: SignedInCaller,
     emptied: Annotated[list[str], Depends(_emptied)],
     version: Version,
@@ -44,11 +46,12 @@ async def update_profile(
     phone: FormPhone = None,
     gender: FormGender = None,
     date_of_birth: FormDay = None,
+    image: UploadFile | None = None,
 ) -> UserAnswer:
-    """Change one's own account (multipart form); an empty value clears a field."""
+    """Change one's own account (multipart form, with a picture if wanted); an empty value clears a field."""
     sent = {"full_name": full_name, "phone": phone, "gender": gender, "date_of_birth": date_of_birth}
     texts = {name: value for name, value in sent.items() if value is not None} | dict.fromkeys(emptied, "")
-    return await service.update_profile(store, caller, texts, version)
+    return (await profiles.update(shop, caller, texts, image, version)).answer(shop.store.shop)
 
 
 @book.post("/user-address", status_code=201)

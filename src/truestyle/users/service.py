@@ -1,18 +1,15 @@
-"""Profiles and address books."""
+"""Address books."""
 
 from typing import Literal
 
 from bson import ObjectId
-from pydantic import ValidationError
 
 from truestyle.auth.models import Caller
-from truestyle.infra.http.problems import validation_failed
 from truestyle.kit.documents import Body, optional
 from truestyle.kit.errors import NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.types import Flag, Line, Phone, Pincode
 from truestyle.store import Store
 from truestyle.users.addresses import Address, AddressBookWrite, AddressType
-from truestyle.users.models import ProfileChange, UserAnswer, searchable
 
 
 class AddressBookChange(Body):
@@ -30,27 +27,6 @@ class AddressBookChange(Body):
     pincode: Pincode = optional()
     type: AddressType = optional()
     is_default: Flag = optional()
-
-
-async def update_profile(store: Store, caller: Caller, sent: dict[str, str], version: int | None) -> UserAnswer:
-    """Change the caller's own account from form text; an empty text clears.
-
-    Raises ValidationFailed, VersionConflict.
-    """
-    try:
-        body = ProfileChange.model_validate({name: value.strip() or None for name, value in sent.items()})
-    except ValidationError as error:
-        raise validation_failed([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
-    values = body.model_dump(include=body.model_fields_set)
-    if not values:
-        return (await store.users.get(caller.user_id)).answer()
-    if "full_name" in values:
-        email = (await store.users.get(caller.user_id)).email
-        values["words"] = searchable(values["full_name"], email)
-    changed = await store.users.change(caller.user_id, {"$set": values}, version=version)
-    if changed is None:
-        raise NotFound
-    return changed.answer()
 
 
 async def add_address(store: Store, caller: Caller, body: AddressBookWrite) -> Address:

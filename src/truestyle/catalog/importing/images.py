@@ -1,6 +1,7 @@
 """Pictures of imported products: fetched or drawn after the products are written, then hung on them."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from truestyle.catalog.importing.plan import Plan, held, own_file
 from truestyle.catalog.products.models import Image, Product
 from truestyle.files import pictures as cleaning
 from truestyle.files import service as files
+from truestyle.files.models import FileRefused
 from truestyle.files.pictures import UnreadablePictureError
 from truestyle.infra.storage import Storage
 from truestyle.kit.errors import NotFound, VersionConflict
@@ -97,11 +99,13 @@ class Gallery:
                 return (await files.visible(self.store, None, known)).id
             if source.startswith(ART):
                 return await self._draw(source, threads)
-            content = await self.fetcher.fetch(source)
-            loop = asyncio.get_running_loop()
-            picture = await loop.run_in_executor(threads, cleaning.clean, content)
+            content = io.BytesIO(await self.fetcher.fetch(source))
+            await self.fetcher.look_at(content)
+            picture = await cleaning.cleaned(content)
         except (NotFetchedError, UnreadablePictureError) as error:
             return str(error)
+        except FileRefused:
+            return "it is refused as unsafe"
         except NotFound:
             return "there is no such file here"
         file = await files.keep(self.store, self.storage, picture.content, picture.content_type, picture.size)
@@ -118,7 +122,7 @@ class Gallery:
         loop = asyncio.get_running_loop()
         try:
             draw = partial(artwork.draw, parts[1], parts[2], parts[3], size=SHEET)
-            content = await loop.run_in_executor(threads, draw)
+            content = io.BytesIO(await loop.run_in_executor(threads, draw))
         except ValueError as error:
             return str(error)[:SHOWN]
         return (await files.keep(self.store, self.storage, content, "image/webp", SHEET)).id

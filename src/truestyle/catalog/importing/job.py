@@ -6,6 +6,7 @@ case the other one dies. Running the same file again is harmless.
 """
 
 import asyncio
+import io
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -20,6 +21,7 @@ from truestyle.catalog.importing.fetch import Fetcher
 from truestyle.catalog.importing.models import Actor
 from truestyle.catalog.importing.service import OnProgress, import_catalogue
 from truestyle.files import service as files
+from truestyle.files.service import Limits
 from truestyle.infra.outbox import MAX_ATTEMPTS, Event, event
 from truestyle.jobs.models import Job, JobError, JobStatus
 from truestyle.kit import clock, trail
@@ -39,11 +41,13 @@ LONGEST_NAME = 200  # characters
 
 
 async def submit(shop: "Shop", caller: Caller, content: bytes, *, name: str, dry_run: bool) -> Job:
-    """Keep the file and let a worker import it. Raises ValidationFailed for what is no catalogue at all."""
+    """Keep the file and let a worker import it. Raises ValidationFailed for what is no catalogue, FileRefused."""
+    await Limits.of(shop.settings).look_at(io.BytesIO(content))
     if sheet.is_archive(content):
         content = await asyncio.to_thread(table.as_csv, content)
     await asyncio.to_thread(lambda: dialects.detect(table.header(content)))
-    file = await files.keep(shop.store, shop.storage, content, "text/csv", public=False, owner_id=caller.user_id)
+    sent = io.BytesIO(content)
+    file = await files.keep(shop.store, shop.storage, sent, "text/csv", public=False, owner_id=caller.user_id)
     job = Job(kind=KIND, owner_id=caller.user_id)
     payload = {"job_id": str(job.id), "file_id": str(file.id), "name": name[:LONGEST_NAME], "dry_run": dry_run}
 
@@ -98,7 +102,7 @@ async def _run(shop: "Shop", job: Job, one: Event) -> None:
             name=one.payload["name"],
             actor=actor,
             dry_run=one.payload["dry_run"],
-            fetcher=Fetcher(shop.settings.data.upload_max_bytes),
+            fetcher=Fetcher(shop.settings.data.upload_max_bytes, look_at=Limits.of(shop.settings).look_at),
             on_progress=_teller(store, job),
         )
     except NotFound:

@@ -8,14 +8,16 @@ from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.catalog.importing import job
 from truestyle.deps import ShopDep, allowed
+from truestyle.files.models import FileRefused
 from truestyle.infra.http.route import router
 from truestyle.jobs.models import Job
+from truestyle.kit.errors import responses
 
 routes = router("/products", tag="Products")
 Writer = Annotated[Caller, allowed(Permission.PRODUCTS_WRITE)]
 
 
-@routes.post("/import", status_code=202)
+@routes.post("/import", status_code=202, responses=responses(FileRefused))
 async def import_products(
     file: UploadFile,
     response: Response,

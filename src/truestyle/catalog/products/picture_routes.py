@@ -10,7 +10,7 @@ from truestyle.catalog.products import pictures, service
 from truestyle.catalog.products.pictures import ProductImageAdd, ProductImageAnswer, ProductImageChange
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, ShopDep, allowed
 from truestyle.files import service as files
-from truestyle.files.models import FileTooLarge, InvalidImage
+from truestyle.files.models import FileRefused, FileTooLarge, InvalidImage
 from truestyle.files.service import Limits
 from truestyle.infra.http.route import router
 from truestyle.kit.errors import Duplicate, NotFound, responses
@@ -78,7 +78,7 @@ async def remove_product_image(image_id: Id, store: Db, caller: Writer) -> None:
 @routes.post(
     "/products/{product_id}/upload-image",
     status_code=201,
-    responses=responses(NotFound, FileTooLarge, InvalidImage),
+    responses=responses(NotFound, FileTooLarge, InvalidImage, FileRefused),
 )
 async def upload_product_image(
     product_id: Id,
@@ -90,9 +90,7 @@ async def upload_product_image(
 ) -> ProductImageAnswer:
     """Upload a picture and hang it on a product."""
     await shop.store.products.get(product_id, **service.own(caller))
-    data = shop.settings.data
-    limits = Limits(data.upload_max_bytes, data.upload_allowed_types)
-    kept = await files.upload(shop.store, shop.storage, caller, file, limits)
+    kept = await files.upload(shop.store, shop.storage, caller, file, Limits.of(shop.settings))
     body = ProductImageAdd.model_validate({"product_id": product_id, "file_id": kept.id, "alt": alt or None})
     image = await pictures.add(shop.store, caller, body)
     response.headers["location"] = f"{shop.settings.shop.api_v1_prefix}/product-images/{image.id}"

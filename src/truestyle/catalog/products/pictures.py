@@ -11,6 +11,7 @@ from truestyle.catalog.products.service import own, visible
 from truestyle.kit.documents import Answer, Body, example, optional
 from truestyle.kit.errors import Duplicate, NotFound, ValidationFailed
 from truestyle.kit.paging import Found, PageQuery
+from truestyle.kit.resource import SHOWN
 from truestyle.kit.types import Id, Line
 from truestyle.settings import ShopSettings
 from truestyle.store import Store
@@ -67,7 +68,7 @@ async def add(store: Store, caller: Caller, body: ProductImageAdd) -> ProductIma
 
     async def work(tx: Store) -> ProductImageAnswer:
         product = await tx.products.get(body.product_id, **own(caller))
-        if not await tx.files.hold(body.file_id):
+        if not await tx.files.hold(body.file_id, **SHOWN):
             raise ValidationFailed("names something that does not exist", ("body", "file_id"))
         if any(one.id == body.file_id for one in product.images):
             raise Duplicate("file_id")

@@ -8,6 +8,7 @@ from bson import ObjectId
 from truestyle.catalog.lookups import Brand, Category, Lookup, Occasion, ProductType
 from truestyle.catalog.products.models import ProductChange, SlugRef, TypeRef
 from truestyle.kit.errors import ValidationFailed
+from truestyle.kit.resource import SHOWN
 from truestyle.store import Store
 
 L = TypeVar("L", bound=Lookup)
@@ -29,9 +30,15 @@ async def resolve(tx: Store, body: ProductChange) -> dict[str, Any]:
     if "occasion_ids" in sent:
         found["occasions"] = [_ref(row) for row in await _hold(tx, Occasion, "occasion_ids", body.occasion_ids)]
     for at, variant in enumerate(body.variants or [] if "variants" in sent else []):
-        if variant.image_id is not None and not await tx.files.hold(variant.image_id):
-            raise ValidationFailed("names something that does not exist", ("body", "variants", at, "image_id"))
+        await _hold_picture(tx, variant.image_id, "variants", at, "image_id")
+    if "size_chart" in sent and body.size_chart is not None:
+        await _hold_picture(tx, body.size_chart.thumbnail_id, "size_chart", "thumbnail_id")
     return found
+
+
+async def _hold_picture(tx: Store, key: ObjectId | None, *loc: str | int) -> None:
+    if key is not None and not await tx.files.hold(key, **SHOWN):
+        raise ValidationFailed("names something that does not exist", ("body", *loc))
 
 
 async def _hold(tx: Store, document: type[L], field: str, ids: Iterable[ObjectId]) -> list[L]:

@@ -47,7 +47,10 @@ class Products(Repository[Product]):
     indexes = (
         IndexModel("slugs", unique=True),
         IndexModel("variants.sku", unique=True),
-        *(IndexModel(key, partialFilterExpression=holding(key)) for key in ("images.id", "variants.image_id")),
+        *(
+            IndexModel(key, partialFilterExpression=holding(key))
+            for key in ("images.id", "variants.image_id", "size_chart.thumbnail_id")
+        ),
         IndexModel([("status", ASCENDING), ("_id", DESCENDING)]),
         *(
             IndexModel([("status", ASCENDING), (key, order), ("_id", order)])
@@ -84,12 +87,6 @@ class Products(Repository[Product]):
         wanted = {"_id": {"$in": list(ids)}, **(where or {})}
         rows = await self.collection.find(wanted, session=self.session).to_list()
         return {row["_id"]: Product.load(row) for row in rows}
-
-    async def following(self, where: Mapping[str, Any], last: ObjectId | None, most: int) -> list[Product]:
-        """The oldest matching products that are younger than `last`: for going through all without a cursor."""
-        part = where if last is None else {**where, "_id": {"$gt": last}}
-        rows = await self.collection.find(part, sort=[("_id", 1)], limit=most, session=self.session).to_list()
-        return [Product.load(row) for row in rows]
 
     async def by_slug(self, slug: str) -> Product | None:
         """The product that has, or had, this slug."""

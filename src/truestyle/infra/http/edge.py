@@ -48,7 +48,7 @@ class Edge:
         act_as(Actor(ActorKind.GUEST, request_id=request_id))  # until somebody is known
         head = scope["method"] == "HEAD"
         scope = {**scope, "method": "GET" if head else scope["method"], "state": dict(scope.get("state") or {})}
-        scope["state"]["request_id"] = request_id
+        scope["state"] |= {"request_id": request_id, "head": head}
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
         status = 0
