@@ -126,6 +126,8 @@ UNWATCHED = {
     ("catalog/products/repository.py", "sold"),
     ("catalog/products/repository.py", "rate"),
     ("catalog/products/repository.py", "rated"),
+    ("files/repository.py", "add"),
+    ("files/repository.py", "drop_renditions"),
     ("files/repository.py", "hold"),
     ("kit/resource.py", "fill"),
     ("kit/resource.py", "hold"),

@@ -16,7 +16,7 @@ from rich.console import Console
 from tests import make
 from tests.catalog import rows
 from tests.catalog.rows import bring, exported, ours, product, shirt, told
-from tests.files.test_files import picture
+from tests.files.pictures import picture
 from truestyle.catalog.exporting import rows as telling
 from truestyle.catalog.exporting import workbook
 from truestyle.catalog.exporting.service import ExportFormat

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests import make
+from tests.catalog.rows import ours, shirt
 from tests.files.pictures import held, picture, upload
 from tests.infra.test_scan import script
 from truestyle.shop import Shop
@@ -41,7 +42,7 @@ async def test_what_it_refuses_is_not(
     product = await make.product(shop)
     scanned_by("exit 1")
     file = {"file": ("a.png", picture())}
-    catalogue = {"file": ("a.csv", b"handle,title\na,A\n")}
+    catalogue = {"file": ("a.csv", ours(shirt()))}
     answers = [
         await upload(client, staff, picture()),
         await client.post(f"/products/{product.id}/upload-image", files=file, headers=staff.headers),

@@ -88,6 +88,12 @@ class Products(Repository[Product]):
         rows = await self.collection.find(wanted, session=self.session).to_list()
         return {row["_id"]: Product.load(row) for row in rows}
 
+    async def following(self, where: Mapping[str, Any], last: ObjectId | None, most: int) -> list[Product]:
+        """The oldest matching products that are younger than `last`: for going through all without a cursor."""
+        part = where if last is None else {**where, "_id": {"$gt": last}}
+        rows = await self.collection.find(part, sort=[("_id", 1)], limit=most, session=self.session).to_list()
+        return [Product.load(row) for row in rows]
+
     async def by_slug(self, slug: str) -> Product | None:
         """The product that has, or had, this slug."""
         return await self.first({"slugs": slug})
