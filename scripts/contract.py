@@ -16,7 +16,9 @@ NOWHERE = "65af0b12c4a1d2e3f4a5b6c7"
 OTHERS = {"pincode": "560001", "slug": "nothing-by-this-name"}  # parameters of paths that are no ids
 # Code → status: the vocabulary of the HTTP contract, and below it what later features added.
 CODES: dict[str, int] = {
-    **dict.fromkeys(("validation_error", "weak_password", "invalid_image", "idempotency_key_reused"), 422),
+    **dict.fromkeys(
+        ("validation_error", "weak_password", "invalid_image", "file_refused", "idempotency_key_reused"), 422
+    ),
     **dict.fromkeys(("invalid_credentials", "token_expired", "token_invalid", "token_revoked", "refresh_reused"), 401),
     "mfa_invalid": 401,
     **dict.fromkeys(("email_not_verified", "forbidden", "account_suspended", "step_up_required", "csrf"), 403),
