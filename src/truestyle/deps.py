@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
-from fastapi.security.utils import get_authorization_scheme_param
 
-from truestyle.auth.errors import TokenInvalid
+from truestyle.auth.errors import CrossSite, TokenInvalid
+from truestyle.auth.gate import token_in
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.auth.service import Device
@@ -46,7 +46,7 @@ async def _store(request: Request) -> Store:
 
 
 async def _caller(request: Request, scopes: SecurityScopes, _: Annotated[str | None, Depends(bearer)]) -> Caller:
-    raw = _raw_token(request)
+    raw = token_in(request.headers)
     if raw is None:
         raise TokenInvalid
     caller = await _known(request, raw)
@@ -56,28 +56,42 @@ async def _caller(request: Request, scopes: SecurityScopes, _: Annotated[str | N
 
 
 async def _maybe_caller(request: Request, _: Annotated[str | None, Depends(bearer)]) -> Caller | None:
-    raw = _raw_token(request)
+    raw = token_in(request.headers)
     if raw is None:
         return None
     return await _known(request, raw)
 
 
 async def _known(request: Request, raw: str) -> Caller:
-    caller = await shop_of(request).keys.gate.caller(raw)
     state = request.scope["state"]
+    caller: Caller = state.get("known") or await shop_of(request).keys.gate.caller(raw)
     state["caller"] = str(caller.user_id)
     act_as(Actor(ActorKind.USER, caller.user_id, state["request_id"]))
     return caller
 
 
-def _raw_token(request: Request) -> str | None:
-    scheme, raw = get_authorization_scheme_param(request.headers.get("authorization"))
-    return raw if scheme.lower() == "bearer" and raw else None
-
-
 def allowed(permission: str) -> Any:
     """Only callers with this permission; OpenAPI shows it as a scope."""
     return Security(_caller, scopes=[str(permission)])
+
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def require_same_site(request: Request) -> None:
+    """Raises CrossSite where a browser says that another site made this call. Other clients say nothing.
+
+    A browser sends `Origin` with every POST, and `Sec-Fetch-Site` with every request to HTTPS.
+    """
+    settings = shop_of(request).settings
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin is not None:
+        scheme = "https" if settings.production else request.url.scheme  # behind a TLS proxy we are asked by HTTP
+        own = f"{scheme}://{request.headers.get('host', '')}"
+        if origin.rstrip("/") not in {own, settings.shop.backend_base_url.rstrip("/"), *settings.auth.cors_origins}:
+            raise CrossSite
+    elif site is not None and site not in {"same-origin", "none"}:
+        raise CrossSite
 
 
 async def _owner(
@@ -89,7 +103,11 @@ async def _owner(
     """Whose cart: the caller's, or a guest's; a new guest is given a token in the header and as a cookie."""
     if caller is not None:
         return Owner(user_id=caller.user_id)
-    token = x_cart_token or request.cookies.get(CART_COOKIE)
+    token = x_cart_token
+    if token is None and CART_COOKIE in request.cookies:
+        token = request.cookies[CART_COOKIE]
+        if request.method not in SAFE:
+            require_same_site(request)
     if token is None or TOKEN.fullmatch(token) is None:
         token = new_token()
     settings = shop_of(request).settings

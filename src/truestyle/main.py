@@ -12,6 +12,7 @@ from truestyle import aliases, health, routes
 from truestyle.auth import routes as auth
 from truestyle.infra import telemetry
 from truestyle.infra.http import docs, openapi, problems
+from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.conditional import Conditional
 from truestyle.infra.http.edge import BodyLimit, Edge
 from truestyle.settings import Settings
@@ -19,7 +20,10 @@ from truestyle.shop import Shop
 
 SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024  # bytes
 COMPRESSED_FROM = 1000  # bytes
-EXPOSED = ("X-Request-ID", "X-Cart-Token", "ETag", "Location", "Idempotency-Replayed", "Retry-After")
+EXPOSED = (
+    *("X-Request-ID", "X-Cart-Token", "ETag", "Location", "Idempotency-Replayed"),
+    *("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+)
 DESCRIPTION = "The commerce backend a fashion store runs on. Money is a decimal string, times are UTC, ids are 24 hex."
 
 
@@ -29,6 +33,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         shop = app.state.shop = Shop(settings)
+        app.state.admit = shop.limits.admit if settings.limits.rate_limit_enabled else None
         try:
             await shop.open(work=work)
             if not prepared:
@@ -44,6 +49,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
         openapi_tags=routes.TAGS,
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
@@ -51,7 +57,8 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     prefix = settings.shop.api_v1_prefix
     routes.install(app, prefix)
     aliases.install(app, prefix)
-    docs.install(app)
+    if settings.docs:
+        docs.install(app)
     openapi.install(app, prefix, auth.BODIES)
     problems.install(app)
     # The last added is the outermost.
@@ -76,7 +83,8 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
-    app.add_middleware(Edge, secure=settings.production)
+    clients = Clients(settings.limits.trusted_proxies, settings.limits.forwarded_header)
+    app.add_middleware(Edge, secure=settings.production, clients=clients)
     return app
 
 

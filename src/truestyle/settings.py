@@ -23,6 +23,8 @@ from pydantic import (
     field_validator,
 )
 
+from truestyle.infra.http.clients import networks
+from truestyle.infra.rates import RATE
 from truestyle.kit.money import Money
 
 LADDER = (160, 320, 480, 640, 960, 1280, 1920)  # widths in pixels that pictures are offered in
@@ -192,7 +194,60 @@ class AuthSettings(Group):
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
 
 
-GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, FileSettings, AuthSettings)
+def _rate(default: str, words: str) -> Any:
+    return Field(default, pattern=RATE, description=f"{words}, for an account or a client.")
+
+
+class LimitSettings(Group):
+    """What callers may ask for, and how often."""
+
+    rate_limit_enabled: bool = Field(
+        default=True,
+        description="Count requests; `truestyle dev` does not unless told to. Lockout and OTP tries stay in any case.",
+    )
+    rate_limit_default: str = _rate("100/minute", "Writes, and what needs a permission")
+    rate_limit_read: str = _rate("1200/minute", "Public reads (counted by each process alone)")
+    rate_limit_login: str = _rate("30/minute", "Password checks")
+    rate_limit_otp: str = _rate("10/minute", "Sending and checking codes")
+    rate_limit_register: str = _rate("30/hour", "New accounts")
+    rate_limit_coupon: str = _rate("20/minute", "Coupon codes")
+    rate_limit_search: str = _rate("120/minute", "Text search")
+    rate_limit_export: str = _rate("20/hour", "Exports")
+    rate_limit_contact: str = _rate("10/hour", "Contact messages")
+    lockout_account_failures: int = Field(
+        50, ge=5, le=10_000, description="Wrong passwords for one account, from anywhere, that lock it for 15 minutes."
+    )
+    lockout_address_failures: int = Field(
+        100, ge=5, le=100_000, description="Wrong passwords from one address, whatever accounts, that lock it out."
+    )
+    trusted_proxies: Listed = Field(
+        [], description="Addresses or networks of our own proxies; nobody else is believed about the client's address."
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for", description="The one header in which those proxies tell it."
+    )
+    docs_enabled: bool | None = Field(
+        None, description="Serve `/docs`, `/redoc` and `/openapi.json`; when unset, everywhere but in production."
+    )
+    max_connections: int = Field(1000, ge=10, le=100_000, description="Open connections of one process.")
+    header_timeout_seconds: float = Field(
+        10, gt=0, le=600, description="Seconds in which a request's headers must arrive."
+    )
+    body_timeout_seconds: float = Field(
+        20, gt=0, le=600, description="Seconds for a body, and one more for each 500 bytes that came."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for one in networks(value):
+            if one.prefixlen == 0:
+                msg = "must not trust everybody"
+                raise ValueError(msg)
+        return value
+
+
+GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, FileSettings, AuthSettings, LimitSettings)
 
 
 class SettingsRefusedError(RuntimeError):
@@ -207,6 +262,7 @@ class Settings:
         self.data = DataSettings.model_validate(values)
         self.files = FileSettings.model_validate(values)
         self.auth = AuthSettings.model_validate(values)
+        self.limits = LimitSettings.model_validate(values)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -241,6 +297,11 @@ class Settings:
     def production(self) -> bool:
         """Whether unsafe settings must be refused."""
         return self.shop.environment == "production"
+
+    @property
+    def docs(self) -> bool:
+        """Whether the documentation pages are served."""
+        return not self.production if self.limits.docs_enabled is None else self.limits.docs_enabled
 
     def require_safe(self) -> None:
         """Raises SettingsRefusedError naming every setting that production must not have."""

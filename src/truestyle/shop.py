@@ -15,6 +15,7 @@ from truestyle.dashboard import counting
 from truestyle.events import handlers
 from truestyle.infra import cache, mongo, sql
 from truestyle.infra.cache import Cache
+from truestyle.infra.limiter import Limiter
 from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Worker
 from truestyle.infra.push import Push
@@ -22,6 +23,7 @@ from truestyle.infra.s3 import Bucket, S3Storage
 from truestyle.infra.storage import GridFSStorage, Storage
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.repository import Database
+from truestyle.limiting import Limits
 from truestyle.orders.checkout import Till
 from truestyle.seed import seed
 from truestyle.settings import Settings, SettingsRefusedError, rotating
@@ -53,6 +55,8 @@ class Shop:
         gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
         life = timedelta(days=settings.auth.refresh_token_expire_days)
         self.keys = Keys(tokens, Passwords(settings.auth.password_scheme), gate, life)
+        self.limiter = Limiter(settings.data.redis_host)
+        self.limits = Limits(settings.limits, gate, self.limiter)
         self.till = Till(self.store)
         self.sealer = Sealer(self.store, [key_from(one) for one in rotating(settings.auth.token_hash_pepper)])
         self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal])
@@ -65,6 +69,7 @@ class Shop:
         """
         await mongo.require_replica_set(self.client)
         self.push.start()
+        self.limiter.start()
         self.till.queue.start()
         if work:
             self.worker.start()
@@ -76,6 +81,7 @@ class Shop:
         await self.worker.stop()
         await self.push.stop()
         self.keys.passwords.close()
+        await self.limiter.close()
         await self.cache.close()
         await self.sql.dispose()
         await self.storage.close()

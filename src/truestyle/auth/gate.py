@@ -6,9 +6,11 @@ session, its user's standing or any role's permissions changed. While the stream
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
+from fastapi.security.utils import get_authorization_scheme_param
 
 from truestyle.auth.errors import TokenRevoked
 from truestyle.auth.models import Caller, Ended
@@ -87,3 +89,9 @@ class Gate:
             self.forget(session=row["subject"])
         elif row["kind"] == Ended.USER:
             self.forget(user=row["subject"])
+
+
+def token_in(headers: Mapping[str, str]) -> str | None:
+    """The bearer token of a request, if it has one."""
+    scheme, raw = get_authorization_scheme_param(headers.get("authorization"))
+    return raw if scheme.lower() == "bearer" and raw else None

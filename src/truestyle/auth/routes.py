@@ -18,7 +18,7 @@ from truestyle.auth.errors import (
 from truestyle.auth.models import ChangePassword, Login, Message, Refresh, SignedIn
 from truestyle.auth.service import Issued
 from truestyle.cart import service as carts
-from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, cart_token
+from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, cart_token, require_same_site
 from truestyle.infra.http.problems import validation_failed
 from truestyle.infra.http.route import is_json, router
 from truestyle.kit import strictjson
@@ -65,9 +65,10 @@ async def register(body: Register, response: Response, shop: ShopDep) -> UserAns
     return user.answer(shop.store.shop)
 
 
-@routes.post("/login", responses=responses(InvalidCredentials, AccountSuspended), openapi_extra=LOGIN_BODY)
+@routes.post("/login", responses=responses(InvalidCredentials, AccountSuspended, AccountLocked, CrossSite), openapi_extra=LOGIN_BODY)
 async def login(request: Request, response: Response, shop: ShopDep, device: DeviceDep) -> SignedIn:
     """Sign in with JSON, or with Swagger's form."""
+    require_same_site(request)  # it sets the cookie: a stranger's page must not sign a visitor in as somebody else
     asked = await _credentials(request)
     issued = await service.login(shop.store, shop.keys, asked.email, asked.password, device)
     await carts.merge(shop.store, issued.user.id, cart_token(request))
@@ -83,7 +84,7 @@ async def refresh_token(request: Request, response: Response, shop: ShopDep) -> 
     """Exchange the refresh token for new tokens; it works once."""
     from_body = await _refresh_in_body(request)
     if from_body is None:
-        _require_same_site(request, shop)
+        require_same_site(request)
     token = from_body or request.cookies.get(shop.settings.refresh_cookie)
     if token is None:
         raise TokenInvalid
@@ -100,7 +101,7 @@ async def logout(
     everywhere: Annotated[bool, Query(description="End all of the account's sessions.")] = False,
 ) -> Message:
     """End this session, or all."""
-    _require_same_site(request, shop)
+    require_same_site(request)
     await service.logout(shop.store, shop.keys, caller, everywhere=everywhere)
     auth = shop.settings.auth
     response.delete_cookie(
@@ -162,17 +163,6 @@ def _read(model: type[Model], values: Any) -> Model:
 
 def _in_body(error: ValidationError) -> list[Any]:
     return [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-
-
-def _require_same_site(request: Request, shop: Shop) -> None:
-    """Cookie routes: a browser says where the call comes from; other clients send neither header."""
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    known = {shop.settings.shop.backend_base_url.rstrip("/"), str(request.base_url).rstrip("/")}
-    if origin is not None:
-        if origin.rstrip("/") not in known | set(shop.settings.auth.cors_origins):
-            raise CrossSite
-    elif site is not None and site not in {"same-origin", "same-site", "none"}:
-        raise CrossSite
 
 
 def _signed_in(issued: Issued, request: Request, response: Response, shop: Shop, *, in_body: bool = False) -> SignedIn:

@@ -10,12 +10,10 @@ from typing import Any, Protocol
 
 import orjson
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-TIMEOUT = 0.25  # seconds; with retries a hung Redis would hang the shop
+from truestyle.infra import redis
+from truestyle.infra.redis import FAILURES, Breaker
+
 log = structlog.get_logger("cache")
 
 
@@ -71,31 +69,45 @@ class RedisCache:
     """Values in Redis, shared by all processes."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Redis = Redis.from_url(
-            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = redis.connect(url)
+        self._breaker = Breaker()
 
     async def get(self, key: str) -> Any | None:
         """The value; None when absent, unreadable or out of reach."""
+        if not self._breaker.closed():
+            return None
         try:
             raw = await self._redis.get(f"truestyle:{key}")
+        except FAILURES as error:
+            self._failed("get", error)
+            return None
+        self._breaker.answered()
+        try:
             return None if raw is None else orjson.loads(raw)
-        except (RedisError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
-            log.warning("cache_get_failed", error=type(error).__name__)
+        except orjson.JSONDecodeError:
+            log.warning("cache_value_unreadable")
             return None
 
     async def set(self, key: str, value: Any, seconds: int) -> None:
         """Keep a value for at most `seconds`, if Redis answers."""
+        if not self._breaker.closed():
+            return
         try:
             await self._redis.set(f"truestyle:{key}", orjson.dumps(value), ex=seconds)
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("cache_set_failed", error=type(error).__name__)
+        except FAILURES as error:
+            self._failed("set", error)
+        else:
+            self._breaker.answered()
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self._breaker.failed()
+        log.warning("cache_failed", what=what, error=type(error).__name__)
 
     async def ping(self) -> bool:
         """Whether Redis answers in time."""
         try:
             return bool(await self._redis.ping())
-        except (RedisError, OSError, TimeoutError):
+        except FAILURES:
             return False
 
     async def close(self) -> None:
@@ -107,4 +119,4 @@ def connect(url: str | None) -> Cache:
     """The cache that REDIS_HOST asks for."""
     if not url:
         return LocalCache()
-    return RedisCache(url if "://" in url else f"redis://{url}")
+    return RedisCache(url)

@@ -10,8 +10,10 @@ import uuid
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.problems import render
 from truestyle.kit.errors import BodyTooLarge, Problem
 from truestyle.kit.trail import Actor, ActorKind, act_as
@@ -24,6 +26,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+GONE = 499  # in the log only: the client left, or was cut off
 CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 log = structlog.get_logger("request")
 
@@ -31,8 +34,8 @@ log = structlog.get_logger("request")
 class Edge:
     """Everything that holds for each request, whatever route answers it."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, *, secure: bool, clients: Clients) -> None:
+        self.app, self.clients = app, clients
         self.headers = dict(HEADERS)
         if secure:
             self.headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
@@ -49,6 +52,7 @@ class Edge:
         head = scope["method"] == "HEAD"
         scope = {**scope, "method": "GET" if head else scope["method"], "state": dict(scope.get("state") or {})}
         scope["state"] |= {"request_id": request_id, "head": head}
+        scope["client"] = self.clients.of(scope)  # from here on, for whoever records an address
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
         status = 0
@@ -59,6 +63,7 @@ class Edge:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                headers.update(scope["state"].get("headers", {}))
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("content-security-policy", CONTENT_POLICY)
@@ -69,6 +74,8 @@ class Edge:
 
         try:
             await self.app(scope, receive, answer)
+        except ClientDisconnect:
+            status = GONE  # nobody is left to be told
         except Exception:
             log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
             if status:  # too late for another answer: the server closes the connection

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from truestyle.infra.http.paths import routes_of
+from truestyle.infra.http.limits import described
 from truestyle.kit.errors import ProblemBody, ValidationProblemBody
 
 Dependency = TypeVar("Dependency", bound=Callable[..., Any])
@@ -22,6 +23,7 @@ SHARED = {
     "413": "`body_too_large`",
     "415": "`unsupported_media_type`",
     "422": "`validation_error`",
+    "429": "`rate_limited`",
     "503": "`service_unavailable`",
 }
 
@@ -93,6 +95,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     for status, answer in answers.items():
         if status >= "400" and "application/json" in answer.get("content", {}):
             answer["content"] = {"application/problem+json": answer["content"].pop("application/json")}
+    if "429" in answers:
+        answers["429"]["headers"] = described()  # the RateLimit ones are in every answer of the route
     operation["responses"] = dict(sorted(answers.items()))
 
     for parameter in operation.get("parameters", ()):
@@ -164,6 +168,8 @@ def _shared(path: str, operation: dict[str, Any]) -> list[str]:
             found.append("403")
     if "{" in path:
         found.append("404")
+    if "x-rate-limit" in operation:
+        found.append("429")
     if "requestBody" in operation:
         found += ["413", "415"]
     return found

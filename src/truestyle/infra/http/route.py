@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from truestyle.infra.http.limits import MARK, Limit
 from truestyle.infra.http.problems import validation_failed
 from truestyle.kit import strictjson
 from truestyle.kit.errors import UnsupportedMediaType, ValidationFailed
@@ -51,6 +52,14 @@ class Route(APIRoute):
         ids = {name for name, one in asked.items() if one.annotation == Id}
         path = PARAMETER.sub(lambda found: f"{{{found[1]}:id}}" if found[1] in ids else found[0], path)
         super().__init__(path, endpoint, **options)
+        if self.limit is not Limit.NONE:
+            self.openapi_extra = {"x-rate-limit": self.limit, **(self.openapi_extra or {})}
+
+    def _class(self, chosen: Limit | None) -> Limit:
+        """The class of a route that chose none: DEFAULT, but READ for a GET that needs no permission."""
+        if chosen is not None:
+            return chosen
+        return Limit.READ if self.methods == {"GET"} and not _needs_permission(self.dependant) else Limit.DEFAULT
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind our checks."""
@@ -60,8 +69,14 @@ class Route(APIRoute):
         reads_json = self.body_field is not None and not reads_form
         form_known = frozenset(_names(self.dependant, "body_params"))
         any_query = bool((self.openapi_extra or {}).get("x-any-query"))
+        chosen, when = getattr(self.endpoint, MARK, (None, None))
+        self.limit = limit = self._class(chosen)
+        otherwise = self._class(None) if when else limit
 
         async def checked(request: Request) -> Response:
+            admit = request.app.state.admit
+            if admit is not None and limit is not Limit.NONE:
+                await admit(request, limit if when is None or when in request.query_params else otherwise)
             if not any_query and request.scope["query_string"]:
                 _refuse_unknown("query", request.query_params, known)
             # One request for our checks and FastAPI's handler: a body can be read from the wire only once.
@@ -120,6 +135,10 @@ def is_json(request: Request) -> bool:
 
 def _is_form(request: Request) -> bool:
     return _kind(request) in {"multipart/form-data", "application/x-www-form-urlencoded"}
+
+
+def _needs_permission(dependant: Dependant) -> bool:
+    return bool(dependant.own_oauth_scopes) or any(_needs_permission(one) for one in dependant.dependencies)
 
 
 def _names(dependant: Dependant, place: str) -> Iterator[str]:

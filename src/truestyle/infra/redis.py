@@ -1,0 +1,44 @@
+"""Redis: how we connect, and a breaker so that one that hangs costs its time-out once, not with every request."""
+
+import time
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+TIMEOUT = 0.25  # seconds; with retries a hung Redis would hang the shop
+REST = 5.0  # seconds that a Redis which failed is left alone
+FAILURES = (RedisError, OSError, TimeoutError)
+
+
+def connect(address: str) -> Redis:
+    """A client for REDIS_HOST (a URL, or `host:port`)."""
+    url = address if "://" in address else f"redis://{address}"
+    return Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0))
+
+
+class Breaker:
+    """After a failure everybody goes without for REST seconds; then one caller tries, and the others still wait."""
+
+    def __init__(self, rest: float = REST) -> None:
+        self._rest, self._until = rest, 0.0
+        self.failures = 0
+
+    def closed(self) -> bool:
+        """Whether to try. Where the last try failed, a yes also keeps everybody else away until it is known."""
+        if not self._until:
+            return True
+        if time.monotonic() < self._until:
+            return False
+        self._until = time.monotonic() + self._rest
+        return True
+
+    def failed(self) -> None:
+        """It did not answer."""
+        self.failures += 1
+        self._until = time.monotonic() + self._rest
+
+    def answered(self) -> None:
+        """It is there."""
+        self._until = 0.0
