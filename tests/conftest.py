@@ -48,6 +48,7 @@ def make_settings(mongo_uri: str, data: Path, **more: Any) -> Settings:
         "token_hash_pepper": SECRET + "c",
         "environment": "test",
         "backend_base_url": "http://test",
+        "rate_limit_enabled": False,  # all tests come from one address; those of the limits switch it on
     }
     return Settings.load(environ={}, **(values | more))
 

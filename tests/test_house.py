@@ -138,7 +138,7 @@ UNWATCHED = {
 }
 # Collections whose writes leave none: machinery, scratchpads, and what is a trail itself.
 UNAUDITED = {
-    *("sessions", "token_revocations", "versions", "counters", "idempotency_keys", "outbox", "jobs"),
+    *("sessions", "token_revocations", "login_failures", "versions", "counters", "idempotency_keys", "outbox", "jobs"),
     *("carts", "wishlists", "stock", "stock_movements", "audit", "audit_head"),
     *("figures", "figure_products", "figure_buyers", "counted"),
 }

@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 
 from truestyle.deps import ShopDep
 from truestyle.infra import sql
+from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import router
 from truestyle.kit.documents import Answer
 from truestyle.shop import Shop
@@ -58,6 +59,7 @@ class Root(Answer):
 
 
 @routes.get("/")
+@limited(Limit.NONE)
 async def root(shop: ShopDep) -> Root:
     """The store says its name."""
     return Root(message=f"{shop.settings.shop.project_name} is running")
@@ -82,6 +84,7 @@ async def look(shop: Shop) -> Health:
 
 
 @routes.get("/health")
+@limited(Limit.NONE)
 async def health(shop: ShopDep, response: Response) -> Health:
     """Whether the store can take orders: 503 when not."""
     found = await look(shop)
@@ -91,12 +94,14 @@ async def health(shop: ShopDep, response: Response) -> Health:
 
 
 @routes.get("/health/live")
+@limited(Limit.NONE)
 async def live() -> Alive:
     """The process answers."""
     return Alive(status="alive")
 
 
 @routes.get("/health/ready")
+@limited(Limit.NONE)
 async def ready(shop: ShopDep, response: Response) -> Alive:
     """200 once migrated and seeded, and while MongoDB answers."""
     if (await _mongo(shop)).ok and await shop.is_ready():

@@ -22,7 +22,9 @@ class Limits:
 
     def __init__(self, settings: LimitSettings, gate: Gate, limiter: Limiter) -> None:
         self._gate, self._limiter = gate, limiter
-        self._rates = {one: Rate.parse(getattr(settings, f"rate_limit_{one}")) for one in Limit if one != Limit.NONE}
+        self._rates: dict[Limit, Rate] = {
+            one: Rate.parse(getattr(settings, f"rate_limit_{one}")) for one in Limit if one != Limit.NONE
+        }
 
     async def admit(self, request: Request, limit: Limit) -> None:
         """Count a request; its answer will say how the caller stands. Raises RateLimited."""

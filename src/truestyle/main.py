@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -10,11 +11,13 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from truestyle import aliases, health, routes
 from truestyle.auth import routes as auth
+from truestyle.cms.content import CONTENT
 from truestyle.infra import telemetry
 from truestyle.infra.http import docs, openapi, problems
 from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.conditional import Conditional
 from truestyle.infra.http.edge import BodyLimit, Edge
+from truestyle.infra.http.patience import Patience
 from truestyle.settings import Settings
 from truestyle.shop import Shop
 
@@ -29,16 +32,18 @@ DESCRIPTION = "The commerce backend a fashion store runs on. Money is a decimal 
 
 def create_app(settings: Settings, *, work: bool = True, prepared: bool = False) -> FastAPI:
     """The app for these settings. `work`: deliver the outbox too; `prepared`: migrated and seeded already."""
+    limits = settings.limits
+    patience = Patience(limits.header_timeout_seconds, limits.body_timeout_seconds, limits.max_connections)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         shop = app.state.shop = Shop(settings)
-        app.state.admit = shop.limits.admit if settings.limits.rate_limit_enabled else None
+        app.state.admit = shop.limits.admit if limits.rate_limit_enabled else None
         try:
             await shop.open(work=work)
             if not prepared:
                 await shop.prepare()
-            yield
+            yield {"patience": patience}
         finally:
             await shop.close()
 
@@ -69,6 +74,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
         larger={
             f"{prefix}/products": LARGE_BODY,
             f"{prefix}/product": LARGE_BODY,
+            **{prefix + one.path: LARGE_BODY for one in CONTENT},
             f"{prefix}/products/import": settings.data.import_max_bytes + SMALL_BODY,
         },
         multipart=settings.data.upload_max_bytes + SMALL_BODY,
@@ -83,7 +89,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
-    clients = Clients(settings.limits.trusted_proxies, settings.limits.forwarded_header)
+    clients = Clients(limits.trusted_proxies, limits.forwarded_header)
     app.add_middleware(Edge, secure=settings.production, clients=clients)
     return app
 

@@ -206,7 +206,7 @@ class LimitSettings(Group):
         description="Count requests; `truestyle dev` does not unless told to. Lockout and OTP tries stay in any case.",
     )
     rate_limit_default: str = _rate("100/minute", "Writes, and what needs a permission")
-    rate_limit_read: str = _rate("1200/minute", "Public reads (counted by each process alone)")
+    rate_limit_read: str = _rate("6000/minute", "Public reads (counted by each process alone)")
     rate_limit_login: str = _rate("30/minute", "Password checks")
     rate_limit_otp: str = _rate("10/minute", "Sending and checking codes")
     rate_limit_register: str = _rate("30/hour", "New accounts")

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from truestyle.auth.gate import Gate
+from truestyle.auth.lockout import Lockout
 from truestyle.auth.passwords import Passwords
 from truestyle.auth.service import Keys
 from truestyle.auth.tokens import Tokens
@@ -20,6 +21,7 @@ from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Worker
 from truestyle.infra.push import Push
 from truestyle.infra.s3 import Bucket, S3Storage
+from truestyle.infra.redis import Breaker
 from truestyle.infra.storage import GridFSStorage, Storage
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.repository import Database
@@ -46,16 +48,18 @@ class Shop:
         db = self.client[settings.data.mongo_db]
         self.store = Store(self.client, db, settings.shop)
         self.storage = _storage(settings, db)
-        self.cache: Cache = cache.connect(settings.data.redis_host)
+        breaker = Breaker()
+        self.cache: Cache = cache.connect(settings.data.redis_host, breaker)
         self.sql: AsyncEngine = sql.connect(
             settings.data.postgresql_uri or f"sqlite+aiosqlite:///{settings.data.truestyle_data / 'truestyle.sqlite3'}"
         )
         self.push = Push(db)
         tokens = Tokens(settings.auth)
         gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
+        lockout = Lockout(self.store.failures, tokens.hash, settings.limits)
         life = timedelta(days=settings.auth.refresh_token_expire_days)
-        self.keys = Keys(tokens, Passwords(settings.auth.password_scheme), gate, life)
-        self.limiter = Limiter(settings.data.redis_host)
+        self.keys = Keys(tokens, Passwords(settings.auth.password_scheme), gate, lockout, life)
+        self.limiter = Limiter(settings.data.redis_host, breaker)
         self.limits = Limits(settings.limits, gate, self.limiter)
         self.till = Till(self.store)
         self.sealer = Sealer(self.store, [key_from(one) for one in rotating(settings.auth.token_hash_pepper)])

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from truestyle.auth.repository import Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
+from truestyle.auth.repository import Failures, Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
 from truestyle.cart.repository import Carts, Wishlists
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products.repository import Products
@@ -44,6 +44,7 @@ class Store:
         self.addresses = Addresses(db, session)
         self.sessions = Sessions(db, session)
         self.revocations = Revocations(db, session)
+        self.failures = Failures(db, session)
         self.roles = Roles(db, session)
         self.permissions = Permissions(db, session)
         self.role_permissions = RolePermissions(db, session)

@@ -50,6 +50,15 @@ class AccountSuspended(Problem):
     status, code, detail = 403, "account_suspended", "This account is suspended."
 
 
+class AccountLocked(Problem):
+    """Too many wrong passwords, whether or not there is such an account."""
+
+    status, code, detail = 423, "account_locked", "Too many wrong passwords. Try again later, or reset the password."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(headers={"Retry-After": str(seconds)})
+
+
 class CrossSite(Problem):
     """A cookie route called from another site."""
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from truestyle.auth.models import Ended, Grant, PermissionRow, Revocation, RoleRow, Session
 from truestyle.auth.permissions import GRANTS, Permission, Role
@@ -13,6 +15,8 @@ from truestyle.kit import clock
 from truestyle.kit.repository import Collection, Repository
 
 SUBJECT, PREPARED = "rbac", "prepared"
+REMEMBERED = timedelta(days=1)  # how long a lock makes the next one longer
+MOST_DOUBLED = 4  # 15 minutes, 30, 1 h, 2 h, 4 h
 RELEASE = 1  # of the indexes and essential rows
 
 
@@ -113,6 +117,94 @@ class Revocations(Repository[Revocation]):
             upsert=True,
             session=self.session,
         )
+
+
+class Taken(Enum):
+    """Whether a try may be made."""
+
+    YES = "yes"
+    BUSY = "busy"  # it may turn out that there is room: other tries are under way
+
+
+class Failures(Collection):
+    """Wrong passwords of late, by what they are counted for: `failed` and, of tries under way, `pending`.
+
+    After `until` a row counts as empty; some time later MongoDB drops it.
+    """
+
+    name = "login_failures"
+    unaudited = "counts that live for a day; a row holds keyed hashes"
+    indexes = (IndexModel("account"), IndexModel("forget_at", expireAfterSeconds=0))
+
+    async def take(
+        self, key: bytes, most: int, account: bytes | None, moment: datetime, window: timedelta
+    ) -> Taken | datetime:
+        """Count a try as pending if there is room; when the lock ends, if there is a lock."""
+        over: dict[str, Any] = {"$lte": ["$until", moment]}
+        calm: dict[str, Any] = {"$lte": ["$locked_until", moment - REMEMBERED]}
+        values = {
+            "failed": {"$cond": [over, 0, "$failed"]},
+            "pending": {"$cond": [over, 1, {"$add": ["$pending", 1]}]},
+            "until": {"$cond": [over, moment + window, "$until"]},
+            "forget_at": {"$cond": [over, moment + window + REMEMBERED, "$forget_at"]},
+            "locks": {"$cond": [calm, 0, "$locks"]},
+        }
+        room = {"$expr": {"$or": [over, {"$lt": [{"$add": ["$failed", "$pending"]}, most]}]}}
+        taken = await self.collection.update_one({"_id": key, **room}, [{"$set": values}])
+        if taken.matched_count:
+            return Taken.YES
+        row = await self.collection.find_one({"_id": key})
+        if row is not None:
+            locked: datetime = row["until"]
+            return locked if row["failed"] >= most and locked > moment else Taken.BUSY
+        counts = {"failed": 0, "pending": 1, "locks": 0, "locked_until": moment}
+        times = {"until": moment + window, "forget_at": moment + window + REMEMBERED}
+        try:
+            await self.collection.insert_one({"_id": key, "account": account, **counts, **times})
+        except DuplicateKeyError:  # another try was first
+            return Taken.BUSY
+        return Taken.YES
+
+    async def give_back(self, keys: Sequence[bytes], *, forgiven: bytes | None = None) -> None:
+        """These tries were not wrong; of `forgiven` earlier ones are forgotten too."""
+        less = {"pending": {"$max": [0, {"$subtract": ["$pending", 1]}]}}
+        writes = [
+            UpdateOne({"_id": key}, [{"$set": {**less, "failed": 0} if key == forgiven else less}]) for key in keys
+        ]
+        if writes:
+            await self.collection.bulk_write(writes, ordered=False)
+
+    async def failed(self, key: bytes, most: int, moment: datetime, lock: timedelta, *, doubles: bool) -> None:
+        """A pending try was wrong. The one that fills the measure locks; with `doubles` for longer each time."""
+        full: dict[str, Any] = {"$gte": ["$failed", most]}  # the new count: a later stage sees the earlier one
+        seconds: dict[str, Any] = {"$literal": lock.total_seconds()}
+        if doubles:
+            longer = {"$pow": [2, {"$min": ["$locks", MOST_DOUBLED]}]}
+            seconds = {"$cond": [full, {"$multiply": [seconds, longer]}, seconds]}
+        until = {"$add": [moment, {"$multiply": [1000, seconds]}]}
+        await self.collection.update_one(
+            {"_id": key},
+            [
+                {
+                    "$set": {
+                        "failed": {"$add": ["$failed", 1]},
+                        "pending": {"$max": [0, {"$subtract": ["$pending", 1]}]},
+                    }
+                },
+                {"$set": {"until": {"$max": ["$until", until]}}},
+                {
+                    "$set": {
+                        "locks": {"$add": ["$locks", {"$cond": [full, 1, 0]}]},
+                        "locked_until": {"$cond": [full, "$until", "$locked_until"]},
+                        "forget_at": {"$add": ["$until", REMEMBERED // timedelta(milliseconds=1)]},
+                    }
+                },
+            ],
+        )
+
+    async def forget(self, account: bytes) -> None:
+        """Drop what is counted for an account, from whatever address."""
+        await self.collection.delete_many({"account": account})
 
 
 class Roles(Repository[RoleRow]):

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from truestyle.auth import service
 from truestyle.auth.errors import (
+    AccountLocked,
     AccountSuspended,
     CrossSite,
     InvalidCredentials,
@@ -19,6 +20,7 @@ from truestyle.auth.models import ChangePassword, Login, Message, Refresh, Signe
 from truestyle.auth.service import Issued
 from truestyle.cart import service as carts
 from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, cart_token, require_same_site
+from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.problems import validation_failed
 from truestyle.infra.http.route import is_json, router
 from truestyle.kit import strictjson
@@ -58,6 +60,7 @@ REFRESH_BODY = {
 
 
 @routes.post("/register", status_code=201, responses=responses(Duplicate, WeakPassword))
+@limited(Limit.REGISTER)
 async def register(body: Register, response: Response, shop: ShopDep) -> UserAnswer:
     """Open an account, with its cart and wishlist."""
     user = await service.register(shop.store, shop.keys, body)
@@ -65,7 +68,12 @@ async def register(body: Register, response: Response, shop: ShopDep) -> UserAns
     return user.answer(shop.store.shop)
 
 
-@routes.post("/login", responses=responses(InvalidCredentials, AccountSuspended, AccountLocked, CrossSite), openapi_extra=LOGIN_BODY)
+@routes.post(
+    "/login",
+    responses=responses(InvalidCredentials, AccountSuspended, AccountLocked, CrossSite),
+    openapi_extra=LOGIN_BODY,
+)
+@limited(Limit.LOGIN)
 async def login(request: Request, response: Response, shop: ShopDep, device: DeviceDep) -> SignedIn:
     """Sign in with JSON, or with Swagger's form."""
     require_same_site(request)  # it sets the cookie: a stranger's page must not sign a visitor in as somebody else
@@ -114,10 +122,11 @@ async def logout(
     return Message(message="Signed out")
 
 
-@routes.post("/change-password", responses=responses(InvalidCredentials, WeakPassword))
-async def change_password(body: ChangePassword, shop: ShopDep, caller: SignedInCaller) -> Message:
+@routes.post("/change-password", responses=responses(InvalidCredentials, AccountLocked, WeakPassword))
+@limited(Limit.LOGIN)
+async def change_password(body: ChangePassword, shop: ShopDep, caller: SignedInCaller, device: DeviceDep) -> Message:
     """Set a new password; every other session ends."""
-    await service.change_password(shop.store, shop.keys, caller, body.current_password, body.new_password)
+    await service.change_password(shop.store, shop.keys, caller, device, body.current_password, body.new_password)
     return Message(message="Password changed")
 
 

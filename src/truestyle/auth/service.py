@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from bson import ObjectId
 
@@ -13,6 +14,7 @@ from truestyle.auth.errors import (
     TokenRevoked,
 )
 from truestyle.auth.gate import Gate
+from truestyle.auth.lockout import Lockout
 from truestyle.auth.models import Caller, Session
 from truestyle.auth.passwords import Passwords, require_strong
 from truestyle.auth.permissions import Role
@@ -35,6 +37,7 @@ class Keys:
     tokens: Tokens
     passwords: Passwords
     gate: Gate
+    lockout: Lockout
     session_life: timedelta
 
 
@@ -80,9 +83,10 @@ async def register(store: Store, keys: Keys, body: Register, role: str = Role.CU
 
 
 async def login(store: Store, keys: Keys, email: str, password: str, device: Device) -> Issued:
-    """Sign in. Raises InvalidCredentials, and AccountSuspended only after the right password."""
+    """Sign in. Raises InvalidCredentials, AccountLocked, and AccountSuspended only after the right password."""
     user = await store.users.by_email(email)
-    right = await keys.passwords.verify(password, user.password_hash if user else None)
+    stored = user.password_hash if user else None
+    right = await keys.lockout.right(email, device.ip, lambda: keys.passwords.verify(password, stored))
     if user is None or not right:
         raise InvalidCredentials
     if user.status is UserStatus.SUSPENDED:
@@ -186,11 +190,17 @@ async def logout(store: Store, keys: Keys, caller: Caller, *, everywhere: bool) 
     await end_sessions(store, keys, {"user_id": caller.user_id} if everywhere else {"_id": caller.session_id})
 
 
-async def change_password(store: Store, keys: Keys, caller: Caller, current: str, new: str) -> None:
-    """A new password; every other session ends. Raises InvalidCredentials, WeakPassword."""
-    user = await store.users.get(caller.user_id)
-    if not await keys.passwords.verify(current, user.password_hash):
+async def require_password(keys: Keys, user: User, password: str, device: Device) -> None:
+    """Somebody who is signed in proves once more who they are. Raises InvalidCredentials, AccountLocked."""
+    check = partial(keys.passwords.verify, password, user.password_hash)
+    if not await keys.lockout.right(user.email, device.ip, check):
         raise InvalidCredentials
+
+
+async def change_password(store: Store, keys: Keys, caller: Caller, device: Device, current: str, new: str) -> None:
+    """A new password; every other session ends. Raises InvalidCredentials, AccountLocked, WeakPassword."""
+    user = await store.users.get(caller.user_id)
+    await require_password(keys, user, current, device)
     require_strong(new, user.email)
     fresh = await keys.passwords.hash(new)
 

@@ -25,7 +25,9 @@ DRAIN = 10  # seconds that accepted requests may take to finish
 FACTORY = "truestyle.main:from_environment"
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "truestyle.infra.http.patience:PatientProtocol",
+    "ws": "none",
+    "proxy_headers": False,  # infra/http/clients.py finds the client, by TRUSTED_PROXIES
     "access_log": False,  # the Edge middleware logs
     "log_config": None,
     "server_header": False,
@@ -42,12 +44,13 @@ def dev(host: str, port: int, data: Path, *, empty: bool, reload: bool) -> None:
     url = f"http://{host if host not in {'0.0.0.0', '::'} else '127.0.0.1'}:{port}"  # noqa: S104 - a comparison
     with home.held():
         _require_free(host, port)
-        settings = settings_for(home, backend_base_url=url, environment="development")
+        ours: dict[str, Any] = {"backend_base_url": url, "environment": "development", "rate_limit_enabled": False}
+        settings = settings_for(home, **ours)
         own = LocalMongo(home.folder) if settings.data.mongo_uri is None else None
         try:
             if own is not None:
                 own.start()
-                settings = settings_for(home, own.uri, backend_base_url=url, environment="development")
+                settings = settings_for(home, own.uri, **ours)
             console.print(f"[dim]{_database(settings, own)}[/]", highlight=False)
             sign_ins = asyncio.run(_prepare(settings, home, demo=not empty))
             home.announce(url=url, mongo_uri=settings.data.mongo_uri)
@@ -73,12 +76,11 @@ def serve(host: str, port: int, workers: int) -> None:
     telemetry.configure(json=True)
     asyncio.run(_prepare_plainly(settings))
     os.environ.setdefault("ENVIRONMENT", "production")
-    options = {**UVICORN, "proxy_headers": False}
     if workers > 1:
-        uvicorn.run(FACTORY, factory=True, host=host, port=port, workers=workers, **options)
+        uvicorn.run(FACTORY, factory=True, host=host, port=port, workers=workers, **UVICORN)
     else:
         app = create_app(settings, prepared=True)
-        uvicorn.Server(uvicorn.Config(app, host=host, port=port, **options)).run()
+        uvicorn.Server(uvicorn.Config(app, host=host, port=port, **UVICORN)).run()
 
 
 def worker() -> None:

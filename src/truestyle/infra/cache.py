@@ -4,6 +4,7 @@ Values are JSON, never pickles, so that whoever can write to Redis cannot run co
 request: an error, a time-out or rubbish is a miss. Freshness is the caller's: put a version into the key.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ import orjson
 import structlog
 
 from truestyle.infra import redis
-from truestyle.infra.redis import FAILURES, Breaker
+from truestyle.infra.redis import FAILURES, TIMEOUT, Breaker
 
 log = structlog.get_logger("cache")
 
@@ -68,16 +69,17 @@ class LocalCache:
 class RedisCache:
     """Values in Redis, shared by all processes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, breaker: Breaker | None = None) -> None:
         self._redis = redis.connect(url)
-        self._breaker = Breaker()
+        self._breaker = breaker or Breaker()
 
     async def get(self, key: str) -> Any | None:
         """The value; None when absent, unreadable or out of reach."""
         if not self._breaker.closed():
             return None
         try:
-            raw = await self._redis.get(f"truestyle:{key}")
+            async with asyncio.timeout(TIMEOUT):
+                raw = await self._redis.get(f"truestyle:{key}")
         except FAILURES as error:
             self._failed("get", error)
             return None
@@ -93,7 +95,8 @@ class RedisCache:
         if not self._breaker.closed():
             return
         try:
-            await self._redis.set(f"truestyle:{key}", orjson.dumps(value), ex=seconds)
+            async with asyncio.timeout(TIMEOUT):
+                await self._redis.set(f"truestyle:{key}", orjson.dumps(value), ex=seconds)
         except FAILURES as error:
             self._failed("set", error)
         else:
@@ -106,7 +109,8 @@ class RedisCache:
     async def ping(self) -> bool:
         """Whether Redis answers in time."""
         try:
-            return bool(await self._redis.ping())
+            async with asyncio.timeout(TIMEOUT):
+                return bool(await self._redis.ping())
         except FAILURES:
             return False
 
@@ -115,8 +119,8 @@ class RedisCache:
         await self._redis.aclose()
 
 
-def connect(url: str | None) -> Cache:
+def connect(url: str | None, breaker: Breaker | None = None) -> Cache:
     """The cache that REDIS_HOST asks for."""
     if not url:
         return LocalCache()
-    return RedisCache(url)
+    return RedisCache(url, breaker)

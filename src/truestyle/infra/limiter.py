@@ -49,9 +49,9 @@ log = structlog.get_logger("limits")
 class Limiter:
     """Counts for all processes."""
 
-    def __init__(self, redis_host: str | None) -> None:
+    def __init__(self, redis_host: str | None, breaker: Breaker | None = None) -> None:
         self.here = Windows()
-        self.breaker = Breaker()
+        self.breaker = breaker or Breaker()
         self._redis: Redis | None = connect(redis_host) if redis_host else None
         # One connection: what arrives while Redis is asked goes to it together, next.
         self._queue: GroupCommit[Asked, Verdict] = GroupCommit(self._ask, most=256, deadline=2 * TIMEOUT)

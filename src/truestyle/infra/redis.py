@@ -7,7 +7,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-TIMEOUT = 0.25  # seconds; with retries a hung Redis would hang the shop
+TIMEOUT = 0.2  # seconds; with retries a hung Redis would hang the shop
 REST = 5.0  # seconds that a Redis which failed is left alone
 FAILURES = (RedisError, OSError, TimeoutError)
 
@@ -19,7 +19,10 @@ def connect(address: str) -> Redis:
 
 
 class Breaker:
-    """After a failure everybody goes without for REST seconds; then one caller tries, and the others still wait."""
+    """After a failure everybody goes without for REST seconds; then one caller tries, and the others still do not.
+
+    A process has one, for all that it asks Redis: a request that needs it twice must not wait twice.
+    """
 
     def __init__(self, rest: float = REST) -> None:
         self._rest, self._until = rest, 0.0

@@ -108,6 +108,12 @@ class BodyTooLarge(Problem):
     status, code, detail = 413, "body_too_large", "The request body is too large."
 
 
+class RequestTimeout(Problem):
+    """The client took too long to send its request."""
+
+    status, code, detail = 408, "request_timeout", "The request did not arrive in time."
+
+
 class UnsupportedMediaType(Problem):
     """The body is of a type that this route does not read."""
 

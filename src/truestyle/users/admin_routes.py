@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import Response
 
-from truestyle.auth.errors import InvalidCredentials, WeakPassword
+from truestyle.auth.errors import AccountLocked, InvalidCredentials, WeakPassword
 from truestyle.auth.models import Caller, Message
 from truestyle.auth.permissions import Permission
-from truestyle.deps import Db, ShopDep, SignedInCaller, Version, allowed
+from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, Version, allowed
+from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import gathered, router
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
@@ -28,17 +29,19 @@ async def export_my_data(store: Db, caller: SignedInCaller) -> PersonalData:
     return await privacy.export(store, caller)
 
 
-@routes.delete("/me", responses=responses(InvalidCredentials, InUse))
-async def delete_me(body: Farewell, shop: ShopDep, caller: SignedInCaller) -> Message:
+@routes.delete("/me", responses=responses(InvalidCredentials, AccountLocked, InUse))
+@limited(Limit.LOGIN)
+async def delete_me(body: Farewell, shop: ShopDep, caller: SignedInCaller, device: DeviceDep) -> Message:
     """Delete one's own account; orders stay, without the person."""
-    await privacy.leave(shop.store, shop.keys, caller, body.password)
+    await privacy.leave(shop.store, shop.keys, caller, device, body.password)
     return Message(message="Account deleted")
 
 
-@routes.post("/me/delete", responses=responses(InvalidCredentials, InUse))
-async def delete_my_account(body: Farewell, shop: ShopDep, caller: SignedInCaller) -> Message:
+@routes.post("/me/delete", responses=responses(InvalidCredentials, AccountLocked, InUse))
+@limited(Limit.LOGIN)
+async def delete_my_account(body: Farewell, shop: ShopDep, caller: SignedInCaller, device: DeviceDep) -> Message:
     """Delete one's own account (for clients whose DELETE has no body)."""
-    return await delete_me(body, shop, caller)
+    return await delete_me(body, shop, caller, device)
 
 
 @routes.post("/create-admin", status_code=201, responses=responses(Duplicate, WeakPassword))

@@ -100,6 +100,8 @@ async def set_status(store: Store, keys: Keys, key: ObjectId, status: UserStatus
 
     changed = await store.transaction(work)
     keys.gate.forget(user=key)
+    if status is UserStatus.ACTIVE:  # also the way in which an administrator unlocks
+        await keys.lockout.forgive(changed.email)
     return changed
 
 

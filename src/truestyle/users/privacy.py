@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from truestyle.auth.errors import InvalidCredentials
 from truestyle.auth.models import Caller
-from truestyle.auth.service import Keys
+from truestyle.auth.service import Device, Keys, require_password
 from truestyle.files import service as files
 from truestyle.files.models import FileAnswer
 from truestyle.kit.documents import Answer
@@ -56,9 +55,7 @@ async def export(store: Store, caller: Caller) -> PersonalData:
     )
 
 
-async def leave(store: Store, keys: Keys, caller: Caller, password: str) -> None:
-    """Delete the caller's own account. Raises InvalidCredentials, InUse for the last admin."""
-    user = await store.users.get(caller.user_id)
-    if not await keys.passwords.verify(password, user.password_hash):
-        raise InvalidCredentials
+async def leave(store: Store, keys: Keys, caller: Caller, device: Device, password: str) -> None:
+    """Delete the caller's own account. Raises InvalidCredentials, AccountLocked, InUse for the last admin."""
+    await require_password(keys, await store.users.get(caller.user_id), password, device)
     await administration.remove(store, keys, caller.user_id)

@@ -14,6 +14,7 @@ from truestyle.catalog.products.models import ProductAnswer, ProductCard, Produc
 from truestyle.catalog.products.neighbours import Comparison
 from truestyle.catalog.products.reading import Filters
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, Version, allowed
+from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import gathered, router
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Stock, StockSet
@@ -46,6 +47,7 @@ async def create_product(body: ProductCreate, response: Response, store: Db, cal
 
 
 @routes.get("", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN)
+@limited(Limit.SEARCH, when="q")
 async def list_products(
     store: Db,
     caller: MaybeCaller,

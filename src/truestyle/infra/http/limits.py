@@ -23,7 +23,7 @@ class Limit(StrEnum):
     SEARCH = "search"
     EXPORT = "export"
     CONTACT = "contact"
-    NONE = "none"  # health checks
+    NONE = "none"  # health checks: a balancer asks them all the time
 
 
 class RateLimited(Problem):

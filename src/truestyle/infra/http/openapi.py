@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from truestyle.infra.http.paths import routes_of
 from truestyle.infra.http.limits import described
+from truestyle.infra.http.paths import routes_of
 from truestyle.kit.errors import ProblemBody, ValidationProblemBody
 
 Dependency = TypeVar("Dependency", bound=Callable[..., Any])
