@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests import make
+from tests.running import RunningRedis, running_redis
 from truestyle.infra import telemetry
 from truestyle.infra.local.server import LocalMongo
 from truestyle.main import create_app
@@ -111,3 +112,10 @@ async def vendor(shop: Shop) -> make.Person:
 @pytest.fixture
 async def shopper(shop: Shop) -> make.Person:
     return await make.person(shop, "customer")
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RunningRedis]:
+    """A Redis for this test alone, which it may hang or kill."""
+    with running_redis(tmp_path) as server:
+        yield server

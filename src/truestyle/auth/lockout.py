@@ -7,8 +7,10 @@ that does; what is stored is a keyed hash of the address that was typed.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from truestyle.auth.errors import AccountLocked
 from truestyle.auth.repository import Failures, Taken
@@ -19,7 +21,7 @@ from truestyle.settings import LimitSettings
 
 PAIR_FAILURES = 5
 LOCKED = timedelta(minutes=15)
-PATIENCE, LOOK = 5.0, 0.05  # seconds to wait for tries that are under way, and how often to look
+PATIENCE, LOOK = 10.0, 0.1  # seconds to wait for tries that are under way, and how often to look
 
 
 class Lockout:
@@ -27,21 +29,39 @@ class Lockout:
 
     def __init__(self, failures: Failures, hashed: Callable[[str], bytes], settings: LimitSettings) -> None:
         self._failures, self._hashed, self._settings = failures, hashed, settings
+        # As many as can be under way go and look; in one process the others need not ask MongoDB when it is their turn.
+        self._turns = WeakValueDictionary[bytes, asyncio.Semaphore]()
 
     async def right(self, email: str, address: str | None, check: Callable[[], Awaitable[bool]]) -> bool:
         """What `check` says of a password, unless there were too many wrong ones. Raises AccountLocked, Unavailable."""
-        account, client = self._hashed(f"account:{email}"), key_of(address)
+        pair = self._hashed(f"pair:{key_of(address)}:{email}")
+        turn = self._turns.setdefault(pair, asyncio.Semaphore(PAIR_FAILURES))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await turn.acquire()
+        except TimeoutError as error:
+            raise Unavailable from error
+        try:
+            return await self._counted(pair, email, key_of(address), check)
+        finally:
+            turn.release()
+
+    async def forgive(self, email: str) -> None:
+        """Let the owner of an account in again, from everywhere: they proved who they are in another way."""
+        await self._failures.forget(self._hashed(f"account:{email}"))
+
+    async def _counted(self, pair: bytes, email: str, client: str, check: Callable[[], Awaitable[bool]]) -> bool:
+        account, address = self._hashed(f"account:{email}"), self._hashed(f"address:{client}")
+        # Always in this order: two who wait for each other's tries would wait for ever.
         counted = {
-            self._hashed(f"pair:{client}:{email}"): PAIR_FAILURES,
-            account: self._settings.lockout_account_failures,
-            self._hashed(f"address:{client}"): self._settings.lockout_address_failures,
+            pair: (PAIR_FAILURES, account),
+            account: (self._settings.lockout_account_failures, account),
+            address: (self._settings.lockout_address_failures, None),
         }
-        pair = next(iter(counted))
-        owners = {pair: account, account: account}
         taken: list[bytes] = []
         try:
-            for key, most in counted.items():
-                await self._take(key, most, owners.get(key))
+            for key, (most, owner) in counted.items():
+                await self._take(key, most, owner)
                 taken.append(key)
             right = await check()
         except BaseException:
@@ -51,14 +71,10 @@ class Lockout:
             await self._failures.give_back(taken, forgiven=pair)
             return True
         moment = clock.now()
-        for key, most in counted.items():
+        for key, (most, _) in counted.items():
             # The contract gives the pair 15 minutes; the others, which only an attack reaches, double each time.
             await self._failures.failed(key, most, moment, LOCKED, doubles=key != pair)
         return False
-
-    async def forgive(self, email: str) -> None:
-        """Let the owner of an account in again, from everywhere: they proved who they are in another way."""
-        await self._failures.forget(self._hashed(f"account:{email}"))
 
     async def _take(self, key: bytes, most: int, account: bytes | None) -> None:
         ends = asyncio.get_running_loop().time() + PATIENCE
@@ -66,7 +82,7 @@ class Lockout:
             moment = clock.now()
             found = await self._failures.take(key, most, account, moment, LOCKED)
             if isinstance(found, datetime):
-                raise AccountLocked(max(1, round((found - moment).total_seconds())))
+                raise AccountLocked(math.ceil((found - moment).total_seconds()))
             if found is Taken.YES:
                 return
             if asyncio.get_running_loop().time() > ends:

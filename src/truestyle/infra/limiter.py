@@ -1,17 +1,19 @@
 """Rates counted together by all processes: windows in Redis, and this process's own where there is no Redis.
 
-What is let in is also noted here, whoever let it in. So a process that loses Redis goes on counting from where it
-stood (never from zero), and refuses a client that is over its limit without asking Redis at all.
+What this process lets in is noted here too, with how much Redis knew of besides. So a process that loses Redis goes on
+from where everybody stood (never from zero), and refuses a client that is over its limit without asking Redis at all.
 """
 
 import asyncio
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
-from truestyle.infra.rates import Charge, Verdict, Windows, judge
+from truestyle.infra.rates import MOST_KEYS, Charge, Rate, Verdict, Windows, judge
 from truestyle.infra.redis import FAILURES, TIMEOUT, Breaker, connect
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.groupcommit import GroupCommit
@@ -43,6 +45,7 @@ end
 return {room, found}
 """
 Asked = tuple[int, Sequence[Charge]]  # how often Redis had failed when it was asked, and for what
+Told = tuple[Verdict, Sequence[int]]  # with the hits of each key by all processes
 log = structlog.get_logger("limits")
 
 
@@ -52,9 +55,12 @@ class Limiter:
     def __init__(self, redis_host: str | None, breaker: Breaker | None = None) -> None:
         self.here = Windows()
         self.breaker = breaker or Breaker()
+        self._elsewhere: OrderedDict[str, tuple[int, float]] = (
+            OrderedDict()
+        )  # hits by others, and until when they count
         self._redis: Redis | None = connect(redis_host) if redis_host else None
         # One connection: what arrives while Redis is asked goes to it together, next.
-        self._queue: GroupCommit[Asked, Verdict] = GroupCommit(self._ask, most=256, deadline=2 * TIMEOUT)
+        self._queue: GroupCommit[Asked, Told] = GroupCommit(self._ask, most=256, deadline=2 * TIMEOUT)
 
     def start(self) -> None:
         """Begin to ask Redis, in the running event loop."""
@@ -74,16 +80,32 @@ class Limiter:
             return refused
         if self._redis is not None and self.breaker.closed():
             try:
-                verdict = await self._queue.submit((self.breaker.failures, charges))
+                verdict, hits = await self._queue.submit((self.breaker.failures, charges))
             except (*FAILURES, Unavailable):
                 pass
             else:
                 if verdict.allowed:
                     self.here.record(charges)
+                self._remember(charges, hits)
                 return verdict
-        return self.here.hit(charges)
+        return self.here.hit([self._left(one) for one in charges])
 
-    async def _ask(self, batch: Sequence[Asked]) -> Sequence[Verdict | Exception]:
+    def _remember(self, charges: Sequence[Charge], hits: Sequence[int]) -> None:
+        for one, all_hits in zip(charges, hits, strict=True):
+            others = all_hits - self.here.count(one)
+            self._elsewhere[one.key] = (others, time.monotonic() + one.rate.seconds)
+            self._elsewhere.move_to_end(one.key)
+        while len(self._elsewhere) > MOST_KEYS:
+            self._elsewhere.popitem(last=False)
+
+    def _left(self, charge: Charge) -> Charge:
+        """What Redis last knew of the other processes' hits is taken off this process's rate."""
+        others, until = self._elsewhere.get(charge.key, (0, 0.0))
+        if others <= 0 or until <= time.monotonic():
+            return charge
+        return Charge(charge.key, Rate(max(0, charge.rate.most - others), charge.rate.seconds))
+
+    async def _ask(self, batch: Sequence[Asked]) -> Sequence[Told | Exception]:
         if self._redis is None or any(failures != self.breaker.failures for failures, _ in batch):
             return [Unavailable()] * len(batch)  # it failed while these waited: they must not wait again
         try:
@@ -100,10 +122,11 @@ class Limiter:
         return [_verdict(charges, answer) for (_, charges), answer in zip(batch, answers, strict=True)]
 
 
-def _verdict(charges: Sequence[Charge], answer: Any) -> Verdict | Exception:
+def _verdict(charges: Sequence[Charge], answer: Any) -> Told | Exception:
     """What Redis said; an error (rubbish under a key of ours) is one key's trouble, not that of Redis."""
     if isinstance(answer, Exception):
         log.warning("limits_key_unreadable", error=type(answer).__name__)
         return Unavailable()
     room, found = answer
-    return judge(charges, [(int(hits), int(left) / 1_000_000) for hits, left in found], allowed=bool(room))
+    standing = [(int(hits), int(left) / 1_000_000) for hits, left in found]
+    return judge(charges, standing, allowed=bool(room)), [hits for hits, _ in standing]

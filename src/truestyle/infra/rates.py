@@ -97,9 +97,9 @@ class Windows:
             self._hits.popitem(last=False)
         return judge(charges, [self._standing(one, moment) for one in charges], allowed=True)
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._hits.clear()
+    def count(self, charge: Charge) -> int:
+        """The hits of a key that still count."""
+        return self._standing(charge, time.monotonic())[0]
 
     def _standing(self, charge: Charge, moment: float) -> tuple[int, float]:
         hits = self._hits.get(charge.key)
