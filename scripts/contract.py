@@ -37,6 +37,7 @@ CODES: dict[str, int] = {
     **dict.fromkeys(("otp_invalid", "otp_expired", "oauth_state_invalid", "webhook_signature_invalid"), 400),
     "rate_limited": 429,
     "service_unavailable": 503,
+    "request_timeout": 408,
     "several_lines": 409,  # the other seeds' /cart/update and /cart/remove
 }
 
