@@ -183,6 +183,7 @@ def test_the_document_names_the_class_of_every_operation(app: FastAPI) -> None:
     }
     assert found["login"] == found["change_password"] == found["delete_me"] == ("login", True)
     assert found["register"] == ("register", True)
+    assert found["export_products"] == found["export_my_data"] == ("export", True)
     assert found["list_products"] == ("search", True)
     assert found["get_product"] == ("read", True)
     assert found["list_orders"] == found["add_to_cart"] == ("default", True)

@@ -24,6 +24,7 @@ Writer = Annotated[Caller, allowed(Permission.USERS_WRITE)]
 
 
 @routes.get("/me/export")
+@limited(Limit.EXPORT)
 async def export_my_data(store: Db, caller: SignedInCaller) -> PersonalData:
     """Everything that the store keeps of the caller."""
     return await privacy.export(store, caller)

@@ -10,6 +10,7 @@ from truestyle.auth.permissions import Permission
 from truestyle.catalog.exporting import service
 from truestyle.catalog.exporting.service import MEDIA_TYPES, ExportFormat
 from truestyle.deps import Db, allowed
+from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import router
 
 routes = router("/products", tag="Products")
@@ -18,6 +19,7 @@ CONTENT = {kind.partition(";")[0]: {"schema": {"type": "string", "format": "bina
 
 
 @routes.get("/export", response_class=Response, responses={200: {"description": "The file.", "content": CONTENT}})
+@limited(Limit.EXPORT)
 async def export_products(
     store: Db,
     caller: Writer,
