@@ -20,8 +20,8 @@ from truestyle.infra.limiter import Limiter
 from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Worker
 from truestyle.infra.push import Push
-from truestyle.infra.s3 import Bucket, S3Storage
 from truestyle.infra.redis import Breaker
+from truestyle.infra.s3 import Bucket, S3Storage
 from truestyle.infra.storage import GridFSStorage, Storage
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.repository import Database
