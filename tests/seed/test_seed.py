@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+from pydantic import SecretStr
+
 from truestyle.auth.permissions import GRANTS, Permission, Role
 from truestyle.catalog.lookups import OrderStatusRow
 from truestyle.orders.flow import OrderStatus
 from truestyle.seed import seed
+from truestyle.settings import SettingsRefusedError
 from truestyle.shop import Shop
 
 
@@ -57,3 +61,16 @@ async def test_a_label_that_an_owner_changed_stays_changed(shop: Shop) -> None:
     await seed.essentials(shop)
     assert (await statuses.get(row.id)).name == "In the box"
     await statuses.change(row.id, {"$set": {"name": row.name}})
+
+
+async def test_a_weak_password_of_the_admin_is_refused_by_the_name_of_its_setting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = shop.settings.auth.model_copy(
+        update={"seed_admin_email": "owner@example.com", "seed_admin_password": SecretStr("password123")}
+    )
+    monkeypatch.setattr(shop.settings, "auth", auth)
+    with pytest.raises(SettingsRefusedError, match="SEED_ADMIN_PASSWORD") as refused:
+        await seed.essentials(shop)
+    assert "password123" not in str(refused.value)
+    assert await shop.store.users.by_email("owner@example.com") is None

@@ -22,6 +22,9 @@ from truestyle.settings import Settings
 from truestyle.shop import Shop
 
 DRAIN = 10  # seconds that accepted requests may take to finish
+# Seconds in which a worker must answer its supervisor. It cannot before it has imported everything, which takes longer
+# than uvicorn's 5 on a busy machine; then workers would be ended and begun again for ever.
+SIGN_OF_LIFE = 120
 FACTORY = "truestyle.main:from_environment"
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
@@ -32,6 +35,7 @@ UVICORN: dict[str, Any] = {
     "log_config": None,
     "server_header": False,
     "timeout_graceful_shutdown": DRAIN,
+    "timeout_worker_healthcheck": SIGN_OF_LIFE,
 }
 
 

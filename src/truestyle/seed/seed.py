@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING
 
 from truestyle.auth import service as auth
+from truestyle.auth.errors import WeakPassword
 from truestyle.auth.permissions import Role
 from truestyle.auth.repository import SUBJECT
 from truestyle.kit.errors import Duplicate
 from truestyle.kit.types import canonical_email
 from truestyle.seed.lookups import seed_lookups
+from truestyle.settings import SettingsRefusedError
 from truestyle.users.models import Register, User
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ DEMO_STAFF, DEMO_VENDOR = "staff@truestyle.example", "vendor@truestyle.example"
 
 
 async def essentials(shop: "Shop") -> None:
-    """Roles, permissions, lookups, and the admin that the settings name."""
+    """Roles, permissions, lookups, and the admin that the settings name. Raises SettingsRefusedError."""
     store = shop.store
     await store.roles.seed()
     fresh = await store.permissions.missing()
@@ -30,7 +32,12 @@ async def essentials(shop: "Shop") -> None:
     auth_settings = shop.settings.auth
     if auth_settings.seed_admin_email and auth_settings.seed_admin_password:
         email = canonical_email(auth_settings.seed_admin_email)
-        await person(shop, email, "Store Admin", Role.ADMIN, auth_settings.seed_admin_password.get_secret_value())
+        password = auth_settings.seed_admin_password.get_secret_value()
+        try:
+            await person(shop, email, "Store Admin", Role.ADMIN, password)
+        except WeakPassword as error:
+            msg = f"SEED_ADMIN_PASSWORD is too weak. {error.detail}"
+            raise SettingsRefusedError(msg) from error
 
 
 async def person(shop: "Shop", email: str, name: str, role: Role, password: str) -> User | None:
