@@ -139,7 +139,7 @@ UNWATCHED = {
 # Collections whose writes leave none: machinery, scratchpads, and what is a trail itself.
 UNAUDITED = {
     *("sessions", "token_revocations", "login_failures", "versions", "counters", "idempotency_keys", "outbox", "jobs"),
-    *("carts", "wishlists", "stock", "stock_movements", "audit", "audit_head"),
+    *("carts", "wishlists", "changeset_items", "stock", "stock_movements", "audit", "audit_head"),
     *("figures", "figure_products", "figure_buyers", "counted"),
 }
 

@@ -39,6 +39,8 @@ MAY: dict[str, tuple[str, ...]] = {
     **{f"{verb}_product_image": SELLERS for verb in ("create", "change", "patch", "remove", "upload")},
     **dict.fromkeys(("create_product", "change_product", "patch_product", "remove_product"), SELLERS),
     **dict.fromkeys(("set_stock", "list_stock_movements", "import_products", "export_products", "get_job"), SELLERS),
+    **dict.fromkeys(("preview_bulk_change", "list_changesets", "get_changeset", "list_changeset_items"), SELLERS),
+    **dict.fromkeys(("apply_changeset", "undo_changeset"), SELLERS),
     **{f"{verb}_{name}": ANYONE for name in LOOKUPS for verb in ("list", "get")},
     **{f"{verb}_{name}": STAFF for name in LOOKUPS for verb in ("change", "patch", "remove")},
     **{f"create_{name}": STAFF for name in LOOKUPS if name != "categories"},

@@ -8,6 +8,7 @@ from truestyle.auth import routes as auth
 from truestyle.cart import routes as cart
 from truestyle.cart import wish_routes
 from truestyle.catalog import categories
+from truestyle.catalog.bulk import routes as bulk
 from truestyle.catalog.exporting import routes as exporting
 from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
@@ -42,6 +43,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.book,
     importing.routes,
     exporting.routes,
+    bulk.products,
+    bulk.routes,
     reviews.routes,
     products.routes,
     picture_routes.routes,
@@ -64,6 +67,7 @@ TAGS = [
     {"name": "Roles", "description": "Who may do what, as data."},
     {"name": "Addresses", "description": "Address book and PIN codes."},
     {"name": "Products", "description": "The catalogue and its stock."},
+    {"name": "Changesets", "description": "Many products at once: previewed, applied, undone."},
     {"name": "Lookups", "description": "Brands, categories and other small tables."},
     {"name": "Content", "description": "What the shop's pages say; scheduled rows show only in their time."},
     {"name": "Files", "description": "Pictures."},

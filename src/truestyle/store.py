@@ -7,6 +7,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from truestyle.auth.repository import Failures, Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
 from truestyle.cart.repository import Carts, Wishlists
+from truestyle.catalog.bulk.repository import ChangesetItems, Changesets
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products.repository import Products
 from truestyle.cms.content import CONTENT
@@ -51,6 +52,8 @@ class Store:
         self.versions = Versions(db, session)
         self.declared = DeclaredTables(db, session, DECLARED)
         self.products = Products(db, session)
+        self.changesets = Changesets(db, session)
+        self.changeset_items = ChangesetItems(db, session)
         self.stock = Stocks(db, session)
         self.movements = Movements(db, session)
         self.carts = Carts(db, session)

@@ -44,6 +44,7 @@ class Movement(Document):
     reason: Reason
     order_id: Id | None = None
     actor_id: Id | None = None
+    changeset_id: Id | None = None
     note: str | None = None
 
 

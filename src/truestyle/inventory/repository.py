@@ -134,11 +134,37 @@ class Stocks(Collection):
             where["on_hand"] = expected
         row = await self.collection.find_one_and_update(
             where,
-            {"$inc": {"on_hand": delta, "available": delta}, "$set": {"updated_at": clock.now()}},
+            {
+                "$inc": {"on_hand": delta, "available": delta},
+                "$set": {"updated_at": clock.now(), "last_edit": ObjectId()},
+            },
             return_document=ReturnDocument.AFTER,
             session=self.session,
         )
         return None if row is None else _load(row)
+
+    async def adjust_many(self, changes: Mapping[str, tuple[ObjectId, int]]) -> bool:
+        """Add pieces on hand: (mark, pieces) by SKU. False (and the transaction must end) if any SKU has too few."""
+        moment = clock.now()
+        done = await self.collection.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": sku, "available": {"$gte": -delta}},
+                    {
+                        "$inc": {"on_hand": delta, "available": delta},
+                        "$set": {"updated_at": moment, "last_edit": mark},
+                    },
+                )
+                for sku, (mark, delta) in sorted(changes.items())
+            ],
+            session=self.session,
+        )
+        return done.matched_count == len(changes)
+
+    async def edits(self, skus: Sequence[str]) -> dict[str, ObjectId | None]:
+        """The mark of the last change by hand of each of these SKUs: sales and returns leave it as it is."""
+        rows = self.collection.find({"_id": {"$in": list(skus)}}, {"last_edit": 1}, session=self.session)
+        return {row["_id"]: row.get("last_edit") async for row in rows}
 
     async def set_threshold(self, sku: str, pieces: int) -> Stock:
         """From how many available pieces on the SKU counts as low. Raises NotFound."""

@@ -23,8 +23,7 @@ async def set_stock(store: Store, caller: Caller, product: Product, body: StockS
     if product.variant(body.sku) is None:
         msg = "This product has no such SKU."
         raise NotFound(msg)
-    known = body.reason in set(Reason)
-    reason, note = (Reason(body.reason), None) if known else (Reason.CORRECTION, body.reason)
+    reason, note = reason_of(body.reason)
 
     async def work(tx: Store) -> Stock:
         before = (await tx.stock.of([body.sku])).get(body.sku)
@@ -56,6 +55,11 @@ async def set_stock(store: Store, caller: Caller, product: Product, body: StockS
         return after
 
     return await store.transaction(work)
+
+
+def reason_of(words: str) -> tuple[Reason, str | None]:
+    """A reason of the list, or words for a correction."""
+    return (Reason(words), None) if words in set(Reason) else (Reason.CORRECTION, words)
 
 
 async def _set_threshold(tx: Store, row: Stock, pieces: int, caller: Caller) -> Stock:

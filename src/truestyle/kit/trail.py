@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -54,11 +54,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, and in answer to which request."""
+    """Who acts, in answer to which request, and as part of which changeset."""
 
     kind: ActorKind
     id: ObjectId | None = None
     request_id: str | None = None
+    changeset_id: ObjectId | None = None
 
 
 ITSELF = Actor(ActorKind.SYSTEM)
@@ -78,6 +79,13 @@ def acting(actor: Actor) -> Iterator[None]:
         yield
     finally:
         _acting.reset(token)
+
+
+@contextmanager
+def within_changeset(key: ObjectId) -> Iterator[None]:
+    """Within, writes are part of a changeset, whoever acts."""
+    with acting(replace(_acting.get(), changeset_id=key)):
+        yield
 
 
 @dataclass(frozen=True)
@@ -254,7 +262,7 @@ class Watched(AsyncCollection[Row]):
         subject = row["_id"] if watch.subject == "_id" else row.get(watch.subject)
         actor = _acting.get()
         if actor.kind is ActorKind.GUEST and action is Action.CREATE and subject is not None:
-            actor = Actor(ActorKind.USER, subject, actor.request_id)  # made at the till, or by signing up
+            actor = replace(actor, kind=ActorKind.USER, id=subject)  # made at the till, or by signing up
         salt, moment = secrets.token_bytes(16), clock.now()
         return {
             "_id": ObjectId(),
@@ -263,6 +271,7 @@ class Watched(AsyncCollection[Row]):
             "version": 1,
             "actor": {"kind": actor.kind, "id": actor.id},
             "request_id": actor.request_id,
+            "changeset_id": actor.changeset_id,
             "action": action,
             "resource": self.name,
             "resource_id": str(row["_id"]),

@@ -45,6 +45,8 @@ def seal(row: Mapping[str, Any], seq: int, previous: bytes, key: Key) -> bytes:
         row["resource_id"],
         row["digest"].hex(),
     ]
+    if row.get("changeset_id"):  # beside the rest, so that seals from before there were changesets still hold
+        told.append(str(row["changeset_id"]))
     return hmac.digest(key.secret, orjson.dumps(told), "sha256")
 
 

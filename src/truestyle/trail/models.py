@@ -23,6 +23,7 @@ class EntryAnswer(Answer):
     id: Id
     actor: EntryActor
     request_id: str | None
+    changeset_id: Id | None = Field(description="The bulk change that it was part of.")
     action: str
     resource: str = Field(description="The collection, say `products`.")
     resource_id: str
@@ -41,6 +42,7 @@ class Entry(Document):
 
     actor: EntryActor
     request_id: str | None
+    changeset_id: Id | None = None
     action: Action
     resource: str
     resource_id: str

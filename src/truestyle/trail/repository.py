@@ -25,6 +25,7 @@ class Trail(Repository[Entry]):
             IndexModel([(key, ASCENDING), ("_id", DESCENDING)])
             for key in ("resource", "resource_id", "actor.id", "action", "request_id", "created_at")
         ),
+        IndexModel([("changeset_id", ASCENDING), ("_id", DESCENDING)], partialFilterExpression=holding("changeset_id")),
         IndexModel("subject", partialFilterExpression=holding("subject")),
     )
 

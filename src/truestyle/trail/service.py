@@ -29,6 +29,7 @@ class Filters:
     request_id: Annotated[
         str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="In which request, by `X-Request-ID`.")
     ] = None
+    changeset_id: Annotated[Id | None, Query(description="In which bulk change.")] = None
     from_: Annotated[Timestamp | None, Query(alias="from", description="Done at or after.")] = None
     to: Annotated[Timestamp | None, Query(description="Done before.")] = None
 
@@ -41,6 +42,7 @@ async def find(store: Store, filters: Filters, query: PageQuery) -> Found[EntryA
         "actor.id": filters.actor_id,
         "action": filters.action,
         "request_id": filters.request_id,
+        "changeset_id": filters.changeset_id,
     }
     where: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     span: dict[str, datetime] = {}

@@ -9,6 +9,7 @@ from bson import ObjectId
 from truestyle.catalog.importing import own, table
 from truestyle.catalog.lookups import Category
 from truestyle.catalog.products.models import Product, Variant
+from truestyle.catalog.products.pricing import effective
 from truestyle.catalog.tree import DEEPEST
 from truestyle.inventory.models import Stock
 from truestyle.kit import money
@@ -79,8 +80,7 @@ def _shared(product: Product, places: Mapping[ObjectId, Sequence[str]], shop: Sh
 
 
 def _variant(product: Product, variant: Variant, stock: Mapping[str, Stock]) -> dict[str, Cell | None]:
-    mrp = product.base_mrp if variant.base_mrp is None else variant.base_mrp
-    price = product.base_price if variant.base_price is None else variant.base_price
+    mrp, price = effective(product, variant)
     row = stock.get(variant.sku)
     return {
         "slug": product.slug,

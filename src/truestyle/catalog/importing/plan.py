@@ -11,7 +11,7 @@ from truestyle.catalog.importing.lookups import Shelf
 from truestyle.catalog.importing.models import Actor, Draft, Picture, VariantDraft
 from truestyle.catalog.lookups import Category, Occasion
 from truestyle.catalog.products.models import Image, Product, Seo, Variant
-from truestyle.catalog.products.pricing import listing
+from truestyle.catalog.products.pricing import effective, listing
 from truestyle.catalog.products.service import PLAIN
 from truestyle.kit import money
 from truestyle.kit.errors import ValidationFailed
@@ -172,7 +172,7 @@ def _variants(
     """The variants as they will stand, with the product's own prices, and what is wrong with them."""
     wrong: list[Wrong] = []
     stored = list(before.variants) if before else []
-    known = {one.sku: (one, _effective(before, one)) for one in stored} if before else {}
+    known = {one.sku: (one, effective(before, one)) for one in stored} if before else {}
     prices: dict[str, tuple[int, int]] = {sku: pair for sku, (_, pair) in known.items()}
     found: dict[str, Variant] = {one.sku: one for one in stored}
     for one in draft.variants:
@@ -195,12 +195,6 @@ def _variants(
         base = (before.base_mrp, before.base_price)
     done = [one if one.sku in known and not moved else _priced(one, prices[one.sku], base) for one in found.values()]
     return done, {"base_mrp": base[0], "base_price": base[1]}, wrong
-
-
-def _effective(product: Product, variant: Variant) -> tuple[int, int]:
-    """(MRP, selling price before a discount) of a variant."""
-    mrp = product.base_mrp if variant.base_mrp is None else variant.base_mrp
-    return mrp, product.base_price if variant.base_price is None else variant.base_price
 
 
 def _pair(variant: VariantDraft, old: tuple[int, int] | None) -> tuple[int, int] | str:

@@ -18,6 +18,12 @@ def charged(list_price: int, discount: Discount | None) -> int:
     return list_price - discount.value
 
 
+def effective(product: Product, variant: Variant) -> tuple[int, int]:
+    """(MRP, selling price before a discount) of a variant: its own figures, or the product's."""
+    mrp = product.base_mrp if variant.base_mrp is None else variant.base_mrp
+    return mrp, product.base_price if variant.base_price is None else variant.base_price
+
+
 def reprice(
     base_mrp: int, base_price: int, discount: Discount | None, variants: Sequence[Variant]
 ) -> tuple[int, int, list[Variant]]:
