@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import structlog
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -18,6 +18,7 @@ from truestyle.kit.errors import Unavailable
 Result = TypeVar("Result")
 Work = Callable[[AsyncClientSession], Awaitable[Result]]
 DEADLINE = 5.0  # seconds a transaction may be retried for
+TOOK_TOO_LONG = 290  # `transactionLifetimeLimitSeconds` is over: nothing was done, and a less busy moment may come
 log = structlog.get_logger("transactions")
 
 
@@ -34,12 +35,16 @@ async def run(client: AsyncMongoClient[Any], work: Work[Result], deadline: float
             try:
                 return await _once(session, work, ends)
             except PyMongoError as error:
-                if not error.has_error_label("TransientTransactionError"):
+                if not error.has_error_label("TransientTransactionError") and _code(error) != TOOK_TOO_LONG:
                     raise
                 if time.monotonic() > ends:
                     log.warning("transaction_gave_up", attempts=attempt)
                     raise Unavailable from error
             await asyncio.sleep(min(0.05, 0.001 * 2 ** min(attempt, 6)) * random.random())  # noqa: S311 - jitter
+
+
+def _code(error: PyMongoError) -> int | None:
+    return error.code if isinstance(error, OperationFailure) else None
 
 
 async def _once(session: AsyncClientSession, work: Work[Result], ends: float) -> Result:

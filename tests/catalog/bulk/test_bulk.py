@@ -8,11 +8,13 @@ import httpx
 import pytest
 from bson import ObjectId
 from httpx import AsyncClient
+from pymongo.errors import OperationFailure
 
 from tests import make
 from tests.catalog import rows
 from truestyle.audit.service import audit
 from truestyle.catalog.bulk import service
+from truestyle.catalog.bulk.repository import ChangesetItems
 from truestyle.catalog.products.models import Product
 from truestyle.inventory.service import LOW
 from truestyle.kit.repository import Row
@@ -633,3 +635,23 @@ async def test_questions_have_indexes(shop: Shop, desk: Desk, kurta: Product) ->
         told_plan = str(plan["queryPlanner"]["winningPlan"])
         assert "COLLSCAN" not in told_plan
         assert "'SORT'" not in told_plan, (where, sort)
+
+
+async def test_a_transaction_that_takes_too_long_is_503_and_nothing_is_done(
+    shop: Shop, desk: Desk, kurta: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = await desk.ask(ids=[str(kurta.id)], price={"set": "1000"}, stock={"delta": 1})
+    before = await catalogue(shop)
+
+    async def killed(*_: object, **__: object) -> None:
+        message = "operation was interrupted because the transaction exceeded the configured limit"
+        raise OperationFailure(message, 290)
+
+    monkeypatch.setattr(service, "DEADLINE", 0.2)
+    with monkeypatch.context() as broken:
+        broken.setattr(ChangesetItems, "leave", killed)
+        refused = await desk.post(told["id"], "apply", 503)
+
+    assert refused["code"] == "service_unavailable"
+    assert await catalogue(shop) == before
+    await desk.post(told["id"], "apply")

@@ -13,7 +13,7 @@ from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import LARGEST, Money, Paise
 from truestyle.kit.types import Count, Flag, Id, Line, Sku, Timestamp, rule
 
-MOST_PRODUCTS, MOST_VARIANTS = 500, 5000  # of one changeset
+MOST_PRODUCTS, MOST_VARIANTS = 500, 2500  # of one changeset: what a transaction of five seconds does with ease
 MOST_LEFT = 200  # that a changeset names; all are counted
 PIECES = Field(strict=True, ge=-1_000_000, le=1_000_000)
 _AMOUNT = r"^-?(100000000(\.0{1,2})?|[0-9]{1,8}(\.[0-9]{1,2})?)$"

@@ -179,13 +179,21 @@ class Scene:
     edits: Mapping[str, ObjectId | None]
 
 
+async def _items(store: Store, caller: Caller, key: ObjectId) -> list[Item]:
+    """What a changeset does: fixed by its preview, so it is read before the transaction, whose time is short.
+
+    Once applied, only what was. Raises NotFound, Forbidden.
+    """
+    changeset = await store.changesets.get(key, **mine(caller))
+    done = changeset.status is not ChangesetStatus.PREVIEWED
+    items = await store.changeset_items.of(key, {"applied": True} if done else None)
+    if not caller.may(Permission.STOCK_WRITE) and any(mark.delta for item in items for mark in item.basis.marks):
+        raise Forbidden
+    return items
+
+
 async def _scene(tx: Store, caller: Caller, items: Sequence[Item]) -> Scene:
-    """Locks the stock first: of the rows, it is what others want."""
     skus = sorted(mark.sku for item in items for mark in item.basis.marks if mark.delta)
-    if skus:
-        if not caller.may(Permission.STOCK_WRITE):
-            raise Forbidden
-        await tx.stock.lock(skus)
     return Scene(
         products=await tx.products.by_ids([one.product_id for one in items], own(caller)),
         stock=await tx.stock.of(skus) if skus else {},
@@ -198,10 +206,10 @@ async def apply(store: Store, caller: Caller, key: ObjectId, *, skip_stale: bool
 
     Raises NotFound, ChangesetMoved, PreviewStale, Forbidden.
     """
+    items = await _items(store, caller, key)
 
     async def work(tx: Store) -> Changeset:
         await _move(tx, caller, key, ChangesetStatus.PREVIEWED, ChangesetStatus.APPLIED)
-        items = await tx.changeset_items.of(key)
         scene, deed = await _scene(tx, caller, items), Deed()
         for item in items:
             product = scene.products.get(item.product_id)
@@ -225,10 +233,10 @@ async def undo(store: Store, caller: Caller, key: ObjectId) -> Changeset:
 
     Raises NotFound, ChangesetMoved, Forbidden.
     """
+    items = await _items(store, caller, key)
 
     async def work(tx: Store) -> Changeset:
         await _move(tx, caller, key, ChangesetStatus.APPLIED, ChangesetStatus.UNDONE)
-        items = await tx.changeset_items.of(key, {"applied": True})
         scene, deed = await _scene(tx, caller, items), Deed()
         for item in items:
             product = scene.products.get(item.product_id)
@@ -255,12 +263,12 @@ async def _move(tx: Store, caller: Caller, key: ObjectId, old: ChangesetStatus, 
 
 
 async def _do(tx: Store, caller: Caller, key: ObjectId, deed: Deed, scene: Scene) -> Changeset:
+    moved = {sku: (mark, delta) for mark, pieces in deed.pieces.items() for sku, delta in pieces.items()}
+    if moved:  # first: these are the rows that others want
+        await _move_stock(tx, caller, key, moved, scene)
     await tx.products.change_many(
         {key_: fields for key_, pair in deed.products.items() if (fields := _differing(*pair))}
     )
-    moved = {sku: (mark, delta) for mark, pieces in deed.pieces.items() for sku, delta in pieces.items()}
-    if moved:
-        await _move_stock(tx, caller, key, moved, scene)
     left = deed.all_left
     await tx.changeset_items.leave(deed.left)
     changeset = await tx.changesets.get(key)
@@ -271,7 +279,7 @@ async def _do(tx: Store, caller: Caller, key: ObjectId, deed: Deed, scene: Scene
 
 
 def _differing(before: Product, after: Product) -> dict[str, Any]:
-    old, new = before.dump(), after.dump()
+    old, new = (one.model_dump(mode="python", include=set(WRITTEN)) for one in (before, after))
     return {name: new[name] for name in WRITTEN if old[name] != new[name]}
 
 
@@ -279,7 +287,7 @@ async def _move_stock(
     tx: Store, caller: Caller, key: ObjectId, moved: Mapping[str, tuple[ObjectId, int]], scene: Scene
 ) -> None:
     if not await tx.stock.adjust_many(moved):
-        raise Unavailable  # cannot be: the rows were locked when they were read
+        raise Unavailable  # cannot be: they were read in this transaction, and a change since would have ended it
     changeset = await tx.changesets.get(key)
     reason, note = inventory.reason_of(changeset.stock_reason)
     if changeset.status is ChangesetStatus.UNDONE:
