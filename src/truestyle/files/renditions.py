@@ -38,15 +38,16 @@ async def of(store: Store, storage: Storage, source: File, width: int | None, ki
     name = (source.id, step, kind)
     making = _making.get(name)
     if making is None:
-        making = _making[name] = asyncio.create_task(_made(store, storage, source, step, kind))
+        making = _making[name] = asyncio.create_task(make(store, storage, source, step, kind))
         making.add_done_callback(lambda _: _making.pop(name, None))
     # Whoever asks for the same meanwhile waits for it too; who hangs up ends it for nobody.
     return await asyncio.shield(making)
 
 
-async def _made(store: Store, storage: Storage, source: File, step: int, kind: Format) -> File:
+async def make(store: Store, storage: Storage, source: File, step: int, kind: Format) -> File:
+    """Make and keep a rendition; the one kept, where another process was sooner. Raises NotFound, Unavailable."""
     original = await service.content(storage, source)
-    encoded, size = await asyncio.get_running_loop().run_in_executor(_POOL, _make, original, step, kind)
+    encoded, size = await asyncio.get_running_loop().run_in_executor(_POOL, _encoded, original, step, kind)
     made = await service.stage(
         store,
         storage,
@@ -77,7 +78,7 @@ async def _made(store: Store, storage: Storage, source: File, step: int, kind: F
     return made
 
 
-def _make(content: bytes, width: int, kind: Format) -> tuple[bytes, tuple[int, int]]:
+def _encoded(content: bytes, width: int, kind: Format) -> tuple[bytes, tuple[int, int]]:
     from PIL import Image  # noqa: PLC0415 - heavy, and only for who makes pictures
 
     with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as opened:
