@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from PIL import Image
@@ -21,6 +21,7 @@ from truestyle.catalog.products import service as products
 from truestyle.catalog.products.models import Product, ProductChange
 from truestyle.catalog.products.repository import Products
 from truestyle.files import service as files
+from truestyle.files.models import FileRefused
 from truestyle.shop import Shop
 
 
@@ -234,6 +235,25 @@ async def test_what_cannot_be_had_is_noted_and_the_product_goes_in(shop: Shop, h
     assert result.notes == expected
     (image,) = (await product(shop.store, "indigo-shirt")).images
     assert image.source == host.url("/moved")
+    assert await shop.store.files.count({}) == 1
+
+
+async def test_what_the_program_that_looks_at_files_refuses_is_left_out(shop: Shop, host: Host) -> None:
+    seen = []
+
+    async def look(content: BinaryIO) -> None:
+        seen.append(content.read())
+        if len(seen) == 1:
+            raise FileRefused
+
+    many = ours(shirt(image=f"{host.url('/a.png')}|{host.url('/b.jpg')}"))
+    result = await bring(shop, many, fetcher=host.fetcher(look_at=look))
+
+    assert seen == [host.bodies["/a.png"], host.bodies["/b.jpg"]]
+    assert (result.images.stored, result.images.skipped) == (1, 1)
+    assert result.notes == [f"Row 2: picture {host.url('/a.png')} left out: it is refused as unsafe."]
+    (image,) = (await product(shop.store, "indigo-shirt")).images
+    assert image.source == host.url("/b.jpg")
     assert await shop.store.files.count({}) == 1
 
 

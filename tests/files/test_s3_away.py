@@ -17,7 +17,7 @@ from truestyle.infra.storage import StorageRefusedError
 from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.shop import Shop
 
-SOON = 8.0  # seconds
+SOON = 12.0  # seconds
 
 on_s3 = pytest.mark.parametrize("backend", ["s3"], indirect=True, scope="session")
 

@@ -12,15 +12,16 @@ from tests.files.pictures import held, picture, upload
 from tests.infra.test_scan import script
 from truestyle.shop import Shop
 
-Use = Callable[[str], None]
+Use = Callable[[str, float], None]
+LONG = 20.0  # seconds
 
 
 @pytest.fixture
 def scanned_by(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Use:
     """Sets the command for one test."""
 
-    def use(words: str) -> None:
-        update = {"upload_scan_command": script(tmp_path, words), "upload_scan_seconds": 1.0}
+    def use(words: str, seconds: float) -> None:
+        update = {"upload_scan_command": script(tmp_path, words), "upload_scan_seconds": seconds}
         monkeypatch.setattr(shop.settings, "files", shop.settings.files.model_copy(update=update))
 
     return use
@@ -29,7 +30,7 @@ def scanned_by(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> U
 async def test_what_it_finds_clean_is_kept(
     client: httpx.AsyncClient, shop: Shop, staff: make.Person, scanned_by: Use, tmp_path: Path
 ) -> None:
-    scanned_by(f"cat > {tmp_path}/seen; exit 0")
+    scanned_by(f"cat > {tmp_path}/seen; exit 0", LONG)
     sent = picture()
     assert (await upload(client, staff, sent)).status_code == 201
     assert (tmp_path / "seen").read_bytes() == sent
@@ -40,7 +41,7 @@ async def test_what_it_refuses_is_not(
     client: httpx.AsyncClient, shop: Shop, staff: make.Person, shopper: make.Person, scanned_by: Use
 ) -> None:
     product = await make.product(shop)
-    scanned_by("exit 1")
+    scanned_by("exit 1", LONG)
     file = {"file": ("a.png", picture())}
     catalogue = {"file": ("a.csv", ours(shirt()))}
     answers = [
@@ -55,11 +56,11 @@ async def test_what_it_refuses_is_not(
     assert (await shop.store.users.get(shopper.user.id)).image_id is None
 
 
-@pytest.mark.parametrize("words", ["exit 2", "sleep 30", "kill -9 $$"])
+@pytest.mark.parametrize(("words", "seconds"), [("exit 2", LONG), ("sleep 30", 0.5), ("kill -9 $$", LONG)])
 async def test_nothing_is_kept_while_it_cannot_say(
-    words: str, client: httpx.AsyncClient, shop: Shop, staff: make.Person, scanned_by: Use
+    words: str, seconds: float, client: httpx.AsyncClient, shop: Shop, staff: make.Person, scanned_by: Use
 ) -> None:
-    scanned_by(words)
+    scanned_by(words, seconds)
     answer = await upload(client, staff, picture())
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
     assert answer.headers["retry-after"]

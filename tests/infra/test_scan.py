@@ -12,7 +12,7 @@ from truestyle.infra import scan
 from truestyle.kit.errors import Unavailable
 
 LARGE = b"x" * 3_000_000  # more than a pipe holds
-SECONDS = 5
+SECONDS = 20
 
 
 def script(folder: Path, words: str) -> str:
