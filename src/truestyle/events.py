@@ -1,15 +1,18 @@
 """Who handles which outbox event."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from truestyle.audit import job as integrity
 from truestyle.catalog.importing import job as importing
+from truestyle.contact import service as contact
 from truestyle.dashboard import counting
 from truestyle.files import service as files
 from truestyle.infra.outbox import Event, Handler
 from truestyle.inventory import service as inventory
+from truestyle.logs import service as logs
 
 if TYPE_CHECKING:
     from truestyle.shop import Shop
@@ -20,19 +23,6 @@ log = structlog.get_logger("events")
 def handlers(shop: "Shop") -> dict[str, Handler]:
     """The handler of each topic."""
 
-    async def count(event: Event) -> None:
-        await counting.count_in(shop.store, event)
-
-    async def recount(event: Event) -> None:
-        await counting.recount_some(shop.store, event)
-
-    async def check_integrity(event: Event) -> None:
-        await integrity.run(shop, event)
-
-    async def import_products(event: Event) -> None:
-        # Many transactions of its own, each harmless to repeat, so the row is marked by the worker afterwards.
-        await importing.run(shop, event)
-
     async def sweep_file(event: Event) -> None:
         await files.sweep(shop.store, shop.storage, event.payload["file_id"])
 
@@ -42,17 +32,25 @@ def handlers(shop: "Shop") -> dict[str, Handler]:
     async def forget_files(event: Event) -> None:
         await files.forget(shop.store, shop.storage, event.payload["user_id"])
 
+    counted = {**dict.fromkeys(counting.TOPICS, counting.count_in), counting.RECOUNT: counting.recount_some}
+    handled = {
+        integrity.TOPIC: integrity.run,
+        # Many transactions of its own, each harmless to repeat, so the row is marked by the worker afterwards.
+        importing.TOPIC: importing.run,
+        contact.RECEIVED: contact.keep,
+        logs.ROWS: logs.keep,
+        logs.FORGET: logs.forget,
+    }
     return {
-        **dict.fromkeys(counting.TOPICS, count),
-        counting.RECOUNT: recount,
-        integrity.TOPIC: check_integrity,
+        **{topic: partial(handler, shop.store) for topic, handler in counted.items()},
+        **{topic: partial(handler, shop) for topic, handler in handled.items()},
         files.SWEEP: sweep_file,
         files.RELEASE: release_file,
         files.FORGET: forget_files,
+        contact.ACKNOWLEDGEMENT: _print_mail,
         "mail.order_confirmation": _print_mail,
         "mail.order_status": _print_mail,
         inventory.LOW: _tell_low,
-        importing.TOPIC: import_products,
     }
 
 
@@ -64,4 +62,4 @@ async def _tell_low(event: Event) -> None:
 
 async def _print_mail(event: Event) -> None:
     """MAIL_BACKEND=console: say what would be sent."""
-    log.info("mail", topic=event.topic, to=event.payload["to"], order=event.payload["number"])
+    log.info("mail", topic=event.topic, to=event.payload["to"], number=event.payload["number"])

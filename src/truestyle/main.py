@@ -89,8 +89,14 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
+
+    def observe(facts: dict[str, Any]) -> None:
+        if hasattr(app.state, "shop"):
+            app.state.shop.requests.saw(facts)
+
     clients = Clients(limits.trusted_proxies, limits.forwarded_header)
-    app.add_middleware(Edge, secure=settings.production, clients=clients)
+    observed = observe if settings.data.log_requests else None
+    app.add_middleware(Edge, secure=settings.production, clients=clients, observe=observed)
     return app
 
 

@@ -15,12 +15,14 @@ from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products import picture_routes
 from truestyle.catalog.products import routes as products
 from truestyle.cms.content import CONTENT
+from truestyle.contact import routes as contact
 from truestyle.dashboard import routes as dashboard
 from truestyle.deps import Db, MaybeCaller, PublicRead, allowed
 from truestyle.files import routes as files
 from truestyle.infra.http.route import router
 from truestyle.jobs import routes as jobs
 from truestyle.kit import resource_routes
+from truestyle.logs import routes as logs
 from truestyle.orders import routes as orders
 from truestyle.reviews import routes as reviews
 from truestyle.trail import routes as trail
@@ -59,6 +61,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     dashboard.routes,
     dashboard.admin,
     jobs.routes,
+    contact.routes,
+    logs.routes,
     trail.routes,
 )
 TAGS = [
@@ -81,6 +85,8 @@ TAGS = [
         "description": "How the store does, and how it is. What each figure means: docs/concepts/figures.md.",
     },
     {"name": "Jobs", "description": "Long work and its progress."},
+    {"name": "Contact", "description": "What people write to the store."},
+    {"name": "Logs", "description": "Sign-ins, requests and notes; append-only."},
     {"name": "Audit", "description": "Who did what to which row."},
     {"name": "Health", "description": "How the store is."},
 ]

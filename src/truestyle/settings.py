@@ -106,6 +106,8 @@ class DataSettings(Group):
         validation_alias=AliasChoices("postgresql_uri", "database_url"),
         description="PostgreSQL for logs and contact messages; SQLite in the data folder when unset.",
     )
+    log_requests: bool = Field(default=True, description="Keep a row of each request in SQL (`/logs`).")
+    log_retention_days: int = Field(180, ge=1, le=3650, description="Days that log rows are kept.")
     truestyle_data: Path = Field(Path(".truestyle"), description="Folder of the embedded servers and SQLite.")
     upload_max_bytes: int = Field(5_242_880, ge=1024, description="Largest upload, in bytes.")
     upload_allowed_types: Listed = Field(

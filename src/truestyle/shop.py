@@ -12,6 +12,7 @@ from truestyle.auth.lockout import Lockout
 from truestyle.auth.passwords import Passwords
 from truestyle.auth.service import Keys
 from truestyle.auth.tokens import Tokens
+from truestyle.contact.repository import ContactMessages
 from truestyle.dashboard import counting
 from truestyle.events import handlers
 from truestyle.infra import cache, mongo, sql
@@ -23,9 +24,13 @@ from truestyle.infra.push import Push
 from truestyle.infra.redis import Breaker
 from truestyle.infra.s3 import Bucket, S3Storage
 from truestyle.infra.storage import GridFSStorage, Storage
+from truestyle.kit import tasks
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.repository import Database
+from truestyle.kit.tables import AWAY
 from truestyle.limiting import Limits
+from truestyle.logs.repository import LogRows
+from truestyle.logs.service import RequestLog
 from truestyle.orders.checkout import Till
 from truestyle.seed import seed
 from truestyle.settings import Settings, SettingsRefusedError, rotating
@@ -33,6 +38,7 @@ from truestyle.store import Store
 from truestyle.trail.chain import key_from
 from truestyle.trail.service import Sealer
 
+MIGRATED_WITHIN, RETRIED_EVERY = 20.0, 5.0  # seconds
 log = structlog.get_logger("shop")
 
 
@@ -53,6 +59,8 @@ class Shop:
         self.sql: AsyncEngine = sql.connect(
             settings.data.postgresql_uri or f"sqlite+aiosqlite:///{settings.data.truestyle_data / 'truestyle.sqlite3'}"
         )
+        self.messages, self.logs = ContactMessages(self.sql, db), LogRows(self.sql, db)
+        self.requests = RequestLog(self)
         self.push = Push(db)
         tokens = Tokens(settings.auth)
         gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
@@ -63,8 +71,9 @@ class Shop:
         self.limits = Limits(settings.limits, gate, self.limiter)
         self.till = Till(self.store)
         self.sealer = Sealer(self.store, [key_from(one) for one in rotating(settings.auth.token_hash_pepper)])
-        self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal])
+        self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal, self.requests.expire])
         self.ready = asyncio.Event()
+        self._later: asyncio.Task[None] | None = None
 
     async def open(self, *, work: bool) -> Self:
         """Check MongoDB and start what runs in the background; `work`: deliver the outbox here too.
@@ -75,14 +84,18 @@ class Shop:
         self.push.start()
         self.limiter.start()
         self.till.queue.start()
+        self.requests.start()
         if work:
             self.worker.start()
         return self
 
     async def close(self) -> None:
         """Finish what waits, then let everything go."""
+        if self._later is not None:
+            await tasks.end(self._later)
         await self.till.queue.stop()
         await self.worker.stop()
+        await self.requests.stop()
         await self.push.stop()
         self.keys.passwords.close()
         await self.limiter.close()
@@ -92,11 +105,12 @@ class Shop:
         await self.client.close()
 
     async def prepare(self) -> None:
-        """Indexes, the bucket, roles, permissions and lookups; then the store is ready. Safe to run again.
+        """Indexes, tables, the bucket, roles, permissions and lookups; then the store is ready. Safe to run again.
 
-        Raises StorageRefusedError. A storage that is merely away stops nobody from ordering.
+        Raises StorageRefusedError. A storage or SQL that is merely away stops nobody from ordering.
         """
-        await self.migrate()
+        await mongo.ensure_indexes(self.store.collections())
+        await self._migrate_sql()
         try:
             await self.storage.prepare(create=not self.settings.production)
         except Unavailable:
@@ -106,6 +120,25 @@ class Shop:
         await self.store.versions.prepared()
         self.ready.set()
 
+    async def _migrate_sql(self) -> None:
+        """SQL that is away stops nothing: its tables are made as soon as it answers."""
+        try:
+            async with asyncio.timeout(MIGRATED_WITHIN):
+                await sql.migrate(self.sql)
+        except AWAY as error:
+            log.warning("sql_not_migrated", error=type(error).__name__)
+            self._later = asyncio.create_task(self._migrate_sql_later())
+
+    async def _migrate_sql_later(self) -> None:
+        while True:
+            await asyncio.sleep(RETRIED_EVERY)
+            try:
+                await sql.migrate(self.sql)
+            except AWAY:
+                continue
+            log.info("sql_migrated")
+            return
+
     async def is_ready(self) -> bool:
         """Whether the store was prepared, here or by another process."""
         if not self.ready.is_set() and await self.store.versions.is_prepared():
@@ -113,7 +146,12 @@ class Shop:
         return self.ready.is_set()
 
     async def migrate(self) -> int:
-        """Create what collections and indexes are missing; the number of indexes."""
+        """Create what indexes and tables are missing; the number of indexes. Raises Unavailable: SQL is away."""
+        try:
+            await sql.migrate(self.sql)
+        except AWAY as error:
+            msg = "The SQL database does not answer; look at POSTGRESQL_URI."
+            raise Unavailable(msg) from error
         return await mongo.ensure_indexes(self.store.collections())
 
 

@@ -65,10 +65,12 @@ LIVES: dict[str, Life] = {
     "/products": Life(a_sku),
     "/user-reviews": Life(only_a_product),
     "/user-ratings": Life(only_a_product, {"rating": 2}),
+    "/contact-us": Life(change={"note": "Asked the courier."}),
 }
 # Whose life is another: named here, with the tests that tell it.
 ELSEWHERE = {
     "/orders": "made of a cart and never erased: tests/orders",
+    "/logs": "append-only: tests/logs",
 }
 
 

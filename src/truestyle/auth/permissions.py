@@ -24,6 +24,10 @@ class Permission(StrEnum):
     RBAC_WRITE = "rbac:write"
     DASHBOARD_READ = "dashboard:read"
     INTEGRITY_RUN = "integrity:run"
+    CONTACT_READ = "contact:read"
+    CONTACT_WRITE = "contact:write"
+    LOGS_READ = "logs:read"
+    LOGS_WRITE = "logs:write"
     REVIEWS_WRITE = "reviews:write"
     AUDIT_READ = "audit:read"  # who did what: has people's data in it
 
@@ -49,6 +53,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CMS_WRITE,
         Permission.FILES_WRITE,
         Permission.REVIEWS_WRITE,
+        Permission.CONTACT_READ,
+        Permission.CONTACT_WRITE,
+        Permission.LOGS_READ,
+        Permission.LOGS_WRITE,
         Permission.PRODUCTS_WRITE,
         Permission.PRODUCTS_ANY,
         Permission.STOCK_WRITE,

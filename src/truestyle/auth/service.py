@@ -24,6 +24,8 @@ from truestyle.infra.outbox import event
 from truestyle.kit import clock
 from truestyle.kit.errors import Duplicate
 from truestyle.kit.types import object_id
+from truestyle.logs.models import LogKind
+from truestyle.logs.service import told
 from truestyle.store import Store
 from truestyle.users.models import Register, User, UserStatus
 
@@ -76,7 +78,8 @@ async def register(store: Store, keys: Keys, body: Register, role: str = Role.CU
         await tx.users.add(user)
         await tx.carts.add(Cart(user_id=user.id))
         await tx.wishlists.add(Wishlist(user_id=user.id))
-        await tx.outbox.write([event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")])
+        registered = event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")
+        await tx.outbox.write([registered, told(LogKind.REGISTER, user_id=user.id, email=user.email)])
 
     await store.transaction(work)
     return user
@@ -88,6 +91,8 @@ async def login(store: Store, keys: Keys, email: str, password: str, device: Dev
     stored = user.password_hash if user else None
     right = await keys.lockout.right(email, device.ip, lambda: keys.passwords.verify(password, stored))
     if user is None or not right:
+        facts = {"email": email, "ip": device.ip, "user_agent": device.user_agent}
+        await store.outbox.write([told(LogKind.LOGIN, outcome="failure", user_id=user.id if user else None, **facts)])
         raise InvalidCredentials
     if user.status is UserStatus.SUSPENDED:
         raise AccountSuspended
@@ -125,6 +130,8 @@ async def open_session(store: Store, keys: Keys, user: User, device: Device) -> 
         if not await tx.users.touch(user.id, status=UserStatus.ACTIVE, password_hash=user.password_hash):
             raise InvalidCredentials
         await tx.sessions.add(session)
+        facts = {"user_id": user.id, "email": user.email, "ip": session.ip, "user_agent": session.user_agent}
+        await tx.outbox.write([told(LogKind.LOGIN, outcome="success", **facts)])
 
     await store.transaction(work)
     return Issued(user, session, keys.tokens.access(user.id, session.id), refresh)
@@ -188,6 +195,8 @@ async def _end(tx: Store, keys: Keys, where: dict[str, object]) -> list[ObjectId
 async def logout(store: Store, keys: Keys, caller: Caller, *, everywhere: bool) -> None:
     """End this session, or all of the caller's."""
     await end_sessions(store, keys, {"user_id": caller.user_id} if everywhere else {"_id": caller.session_id})
+    message = "everywhere" if everywhere else None
+    await store.outbox.write([told(LogKind.LOGOUT, user_id=caller.user_id, message=message)])
 
 
 async def require_password(keys: Keys, user: User, password: str, device: Device) -> None:

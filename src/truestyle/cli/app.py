@@ -54,9 +54,9 @@ def worker() -> None:
 
 @app.command()
 def migrate(data: DataOption = DEFAULT_DATA) -> None:
-    """Create the indexes that are missing; safe to run again."""
+    """Create the indexes and tables that are missing; safe to run again."""
     count = run(data, lambda shop: shop.migrate(), prepare=False)
-    console.print(f"[green]✓[/] {count} indexes are in place.")
+    console.print(f"[green]✓[/] {count} indexes are in place, and the tables in SQL are of this release.")
 
 
 @app.command()

@@ -25,6 +25,7 @@ from truestyle.kit.repository import Repository
 MAX_ATTEMPTS = 8
 LEASE = timedelta(seconds=60)
 KEPT = timedelta(days=30)
+PAUSE = timedelta(seconds=10)  # until an event that could not be handled yet is looked at again
 PATIENCE = 5.0  # seconds for the event in hand when the worker is to end
 log = structlog.get_logger("outbox")
 
@@ -132,6 +133,13 @@ class Outbox(Repository[Event]):
         where = {"topic": topic, "status": EventStatus.WAITING, f"payload.{name}": value}
         return await self.first(where) is not None
 
+    async def postponed(self, one: Event) -> None:
+        """Give a row back for a try a little later that does not count."""
+        await self.collection.update_one(
+            {"_id": one.id, "status": EventStatus.WAITING},
+            {"$set": {"due_at": clock.now() + PAUSE, "lease_until": None}, "$inc": {"attempts": -1}},
+        )
+
     async def failed(self, one: Event, error: str) -> None:
         """Give a row back for a later try, or to people after the last."""
         dead = one.attempts >= MAX_ATTEMPTS
@@ -147,6 +155,10 @@ class Outbox(Repository[Event]):
                 }
             },
         )
+
+
+class NotYet(Exception):  # noqa: N818 - not an error: it will be done
+    """Raised by a handler while something outside is away: the event waits, for as long as that takes."""
 
 
 Handler = Callable[[Event], Awaitable[None]]
@@ -240,6 +252,9 @@ class Worker:
             await self._outbox.delivered(leased)
         except PyMongoError:
             raise
+        except NotYet:
+            log.warning("outbox_handler_waits", topic=leased.topic)
+            await self._outbox.postponed(leased)
         except Exception as error:
             log.exception("outbox_handler_failed", topic=leased.topic, attempts=leased.attempts)
             await self._outbox.failed(leased, f"{type(error).__name__}: {error}")

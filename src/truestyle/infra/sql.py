@@ -1,8 +1,17 @@
 """The SQL side (contact messages, logs): SQLite in the data folder, PostgreSQL by POSTGRESQL_URI."""
 
-from sqlalchemy import text
+import asyncio
+import fcntl
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+ANSWERS_WITHIN = 2  # seconds
+MIGRATING = 7_223_401  # the advisory lock of whoever migrates a PostgreSQL
+PRAGMAS = ("journal_mode=WAL", "busy_timeout=4000", "synchronous=NORMAL", "foreign_keys=ON")
 
 
 def connect(url: str) -> AsyncEngine:
@@ -10,7 +19,19 @@ def connect(url: str) -> AsyncEngine:
     for plain in ("postgresql://", "postgres://"):
         if url.startswith(plain):
             url = "postgresql+asyncpg://" + url.removeprefix(plain)
-    return create_async_engine(url, pool_pre_ping=True)
+    if url.startswith("postgresql"):
+        limits = {"timeout": ANSWERS_WITHIN, "command_timeout": ANSWERS_WITHIN}
+        return create_async_engine(url, pool_pre_ping=True, pool_timeout=ANSWERS_WITHIN, connect_args=limits)
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _pragmas)
+    return engine
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for one in PRAGMAS:
+        cursor.execute(f"PRAGMA {one}")
+    cursor.close()
 
 
 async def ping(engine: AsyncEngine) -> bool:
@@ -21,3 +42,32 @@ async def ping(engine: AsyncEngine) -> bool:
     except (SQLAlchemyError, OSError):
         return False
     return True
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    """Bring the tables up to this release. One process does it, the others wait. Raises SQLAlchemyError, OSError."""
+    if engine.dialect.name == "sqlite":
+        with Path(str(engine.url.database)).with_suffix(".migrating").open("a") as held:
+            await asyncio.to_thread(fcntl.flock, held, fcntl.LOCK_EX)
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")  # else each table would be committed by itself
+                await connection.run_sync(_upgrade)
+        return
+    # Building an index may take longer than any query may.
+    patient = create_async_engine(engine.url, poolclass=NullPool, connect_args={"timeout": ANSWERS_WITHIN})
+    try:
+        async with patient.begin() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
+            await connection.run_sync(_upgrade)
+    finally:
+        await patient.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - a tenth of a second that only a start pays
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "truestyle:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -66,6 +66,11 @@ ITSELF = Actor(ActorKind.SYSTEM)
 _acting: ContextVar[Actor] = ContextVar("acting", default=ITSELF)
 
 
+def acting_now() -> Actor:
+    """Whose writes these are."""
+    return _acting.get()
+
+
 def act_as(actor: Actor) -> None:
     """From here on, in this task, writes are `actor`'s."""
     _acting.set(actor)
@@ -241,46 +246,47 @@ class Watched(AsyncCollection[Row]):
         return await self.find(filters[0] if len(filters) == 1 else where, session=session).to_list()
 
     async def _write(self, pairs: Sequence[tuple[Row | None, Row | None]], session: AsyncClientSession) -> None:
-        entries = [one for before, after in pairs if (one := self._entry(before, after)) is not None]
+        entries = [one for before, after in pairs if (one := entry(self.name, self._watch, before, after)) is not None]
         if entries:
             await self.database[COLLECTION].insert_many(entries, session=session)
 
-    def _entry(self, before: Row | None, after: Row | None) -> Row | None:
-        row = after or before
-        if row is None:
+
+def entry(resource: str, watch: Watch, before: Row | None, after: Row | None) -> Row | None:
+    """What the trail tells of a row of `resource` that was like `before` and is like `after`; None: nothing new."""
+    row = after or before
+    if row is None:
+        return None
+    if before is None:
+        action, names = Action.CREATE, set(watch.outline) or None
+    elif after is None:
+        action, names = Action.DELETE, None
+    else:
+        action, names = Action.UPDATE, watch.changed(before, after)
+        if not names:
             return None
-        watch = self._watch
-        if before is None:
-            action, names = Action.CREATE, set(watch.outline) or None
-        elif after is None:
-            action, names = Action.DELETE, None
-        else:
-            action, names = Action.UPDATE, watch.changed(before, after)
-            if not names:
-                return None
-        details = orjson.dumps({"before": watch.told(before, names), "after": watch.told(after, names)}).decode()
-        subject = row["_id"] if watch.subject == "_id" else row.get(watch.subject)
-        actor = _acting.get()
-        if actor.kind is ActorKind.GUEST and action is Action.CREATE and subject is not None:
-            actor = replace(actor, kind=ActorKind.USER, id=subject)  # made at the till, or by signing up
-        salt, moment = secrets.token_bytes(16), clock.now()
-        return {
-            "_id": ObjectId(),
-            "created_at": moment,
-            "updated_at": moment,
-            "version": 1,
-            "actor": {"kind": actor.kind, "id": actor.id},
-            "request_id": actor.request_id,
-            "changeset_id": actor.changeset_id,
-            "action": action,
-            "resource": self.name,
-            "resource_id": str(row["_id"]),
-            "subject": subject,
-            "details": details,
-            "salt": salt,
-            "digest": digest(salt, details),
-            "sealed": False,
-        }
+    details = orjson.dumps({"before": watch.told(before, names), "after": watch.told(after, names)}).decode()
+    subject = row["_id"] if watch.subject == "_id" else row.get(watch.subject)
+    actor = _acting.get()
+    if actor.kind is ActorKind.GUEST and action is Action.CREATE and subject is not None:
+        actor = replace(actor, kind=ActorKind.USER, id=subject)  # made at the till, or by signing up
+    salt, moment = secrets.token_bytes(16), clock.now()
+    return {
+        "_id": ObjectId(),
+        "created_at": moment,
+        "updated_at": moment,
+        "version": 1,
+        "actor": {"kind": actor.kind, "id": actor.id},
+        "request_id": actor.request_id,
+        "changeset_id": actor.changeset_id,
+        "action": action,
+        "resource": resource,
+        "resource_id": str(row["_id"]),
+        "subject": subject,
+        "details": details,
+        "salt": salt,
+        "digest": digest(salt, details),
+        "sealed": False,
+    }
 
 
 def _upserted(done: Any) -> list[Any]:

@@ -25,9 +25,9 @@ Writer = Annotated[Caller, allowed(Permission.USERS_WRITE)]
 
 @routes.get("/me/export")
 @limited(Limit.EXPORT)
-async def export_my_data(store: Db, caller: SignedInCaller) -> PersonalData:
+async def export_my_data(shop: ShopDep, caller: SignedInCaller) -> PersonalData:
     """Everything that the store keeps of the caller."""
-    return await privacy.export(store, caller)
+    return await privacy.export(shop, caller)
 
 
 @routes.delete("/me", responses=responses(InvalidCredentials, AccountLocked, InUse))

@@ -15,6 +15,7 @@ from truestyle.infra.outbox import event
 from truestyle.kit.errors import InUse, NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.types import Code, Line
+from truestyle.logs import service as logs
 from truestyle.reviews import leaving as reviews
 from truestyle.store import Store
 from truestyle.users.models import Register, User, UserAnswer, UserChange, UserStatus, searchable
@@ -144,8 +145,13 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.users.remove(user.id)
         await tx.trail.forget(key)
         await require_an_admin(tx)
-        await tx.outbox.write([event("user.removed", {"user_id": key}, f"user.removed:{key}")])
-        await tx.outbox.write([event(files.FORGET, {"user_id": key}, f"{files.FORGET}:{key}")])
+        await tx.outbox.write(
+            [
+                event("user.removed", {"user_id": key}, f"user.removed:{key}"),
+                event(files.FORGET, {"user_id": key}, f"{files.FORGET}:{key}"),
+                logs.forgotten(key, user.email if user.email_verified else None),
+            ]
+        )
 
     await store.transaction(work)
     keys.gate.forget(user=key)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from truestyle.auth.models import Caller
 from truestyle.auth.service import Device, Keys, require_password
 from truestyle.files import service as files
@@ -10,6 +12,7 @@ from truestyle.kit.documents import Answer
 from truestyle.kit.paging import PageQuery
 from truestyle.orders.models import OrderAnswer
 from truestyle.orders.reading import answer
+from truestyle.shop import Shop
 from truestyle.store import Store
 from truestyle.users import administration
 from truestyle.users.addresses import Address
@@ -31,17 +34,21 @@ class PersonalData(Answer):
     ratings: list[dict[str, Any]]
     files: list[FileAnswer]
     sessions: list[dict[str, Any]]
+    messages: list[dict[str, Any]] = Field(description="Written to the store; told once the e-mail is verified.")
+    logs: list[dict[str, Any]] = Field(description="The newest of what the person did: sign-ins, requests.")
 
 
-async def export(store: Store, caller: Caller) -> PersonalData:
-    """All of it, in one piece."""
+async def export(shop: Shop, caller: Caller) -> PersonalData:
+    """All of it, in one piece. Raises Unavailable while the SQL side is away."""
+    store, user = shop.store, await shop.store.users.get(caller.user_id)
     mine = {"user_id": caller.user_id}
     mine_too = {"owner_id": caller.user_id, **files.PICTURE}
     orders = [answer(one) async for one in store.orders.every(mine)]
     cart, wishlist = await store.carts.first(mine), await store.wishlists.first(mine)
     sessions = (await store.sessions.find(mine, NEWEST)).items
+    messages = await shop.messages.of(user.email, MOST) if user.email_verified else []
     return PersonalData(
-        profile=(await store.users.get(caller.user_id)).answer(store.shop),
+        profile=user.answer(store.shop),
         addresses=[one async for one in store.addresses.every(mine)],
         orders=orders,
         cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],
@@ -52,6 +59,8 @@ async def export(store: Store, caller: Caller) -> PersonalData:
         sessions=[
             one.model_dump(mode="json", include={"created_at", "last_used_at", "ip", "user_agent"}) for one in sessions
         ],
+        messages=[one.model_dump(mode="json", exclude={"note"}) for one in messages],
+        logs=[one.model_dump(mode="json", exclude_none=True) for one in await shop.logs.of(caller.user_id, MOST)],
     )
 
 

@@ -6,6 +6,8 @@ Pure ASGI: BaseHTTPMiddleware would cost a task and a queue on every request.
 import re
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -31,11 +33,14 @@ CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 log = structlog.get_logger("request")
 
 
+Observe = Callable[[dict[str, Any]], None]
+
+
 class Edge:
     """Everything that holds for each request, whatever route answers it."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool, clients: Clients) -> None:
-        self.app, self.clients = app, clients
+    def __init__(self, app: ASGIApp, *, secure: bool, clients: Clients, observe: Observe | None = None) -> None:
+        self.app, self.clients, self.observe = app, clients, observe
         self.headers = dict(HEADERS)
         if secure:
             self.headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
@@ -77,23 +82,35 @@ class Edge:
         except ClientDisconnect:
             status = GONE  # nobody is left to be told
         except Exception:
-            log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            log.exception("request_failed", request_id=request_id, method=scope["method"], path=_path(scope))
             if status:  # too late for another answer: the server closes the connection
                 raise
             await render(Problem(), scope["path"], request_id)(scope, receive, answer)
         finally:
-            route = scope.get("route")
-            log.info(
-                "request",
-                method="HEAD" if head else scope["method"],
-                path=scope["path"],
-                route=getattr(route, "path_format", None),
-                status=status,
-                ms=round((time.perf_counter() - began) * 1000, 2),
-                request_id=request_id,
-                client=(scope.get("client") or ("", 0))[0],
-                caller=scope["state"].get("caller"),
-            )
+            self._tell(scope, "HEAD" if head else scope["method"], status, (time.perf_counter() - began) * 1000)
+
+    def _tell(self, scope: Scope, method: str, status: int, ms: float) -> None:
+        facts = {
+            "method": method,
+            "path": _path(scope),
+            "status": status,
+            "ms": round(ms, 2),
+            "request_id": scope["state"]["request_id"],
+            "client": (scope.get("client") or ("", 0))[0],
+            "caller": scope["state"].get("caller"),
+        }
+        log.info("request", route=_route(scope), **facts)
+        if self.observe is not None:
+            self.observe(facts)
+
+
+def _route(scope: Scope) -> str | None:
+    return getattr(scope.get("route"), "path_format", None)
+
+
+def _path(scope: Scope) -> Any:
+    """The path as it may be logged: a token in it may not."""
+    return _route(scope) if "token" in scope.get("path_params", ()) else scope["path"]
 
 
 class BodyLimit:
