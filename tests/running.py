@@ -40,6 +40,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "JWT_ACCESS_TOKEN_SECRET": auth.jwt_access_token_secret.get_secret_value(),
         "JWT_REFRESH_TOKEN_SECRET": auth.jwt_refresh_token_secret.get_secret_value(),
         "TOKEN_HASH_PEPPER": auth.token_hash_pepper.get_secret_value(),
+        "RATE_LIMIT_ENABLED": str(settings.limits.rate_limit_enabled),
         "ENVIRONMENT": "test",
         **more,
     }

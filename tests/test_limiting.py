@@ -211,7 +211,7 @@ def test_settings_that_make_no_sense_are_refused_by_name(name: str, value: Any) 
 async def test_two_worker_processes_count_together_through_redis_and_open_nothing_when_it_dies(
     mongo_uri: str, tmp_path: Path, shop: Shop, redis: RunningRedis
 ) -> None:
-    settings = make_settings(mongo_uri, tmp_path)
+    settings = make_settings(mongo_uri, tmp_path, rate_limit_enabled=True)
     env = environment(settings, REDIS_HOST=redis.url, RATE_LIMIT_DEFAULT="20/hour", REFRESH_COOKIE_SECURE="true")
     with (
         running(["serve", "--workers", "1"], env, tmp_path) as one,

@@ -202,7 +202,7 @@ async def test_a_password_pool_that_is_full_counts_as_no_failure(
 
 async def test_two_processes_without_redis_count_together(mongo_uri: str, tmp_path: Path, shop: Shop) -> None:
     settings: Settings = make_settings(mongo_uri, tmp_path)
-    env = environment(settings, RATE_LIMIT_ENABLED="false", REFRESH_COOKIE_SECURE="true")
+    env = environment(settings, REFRESH_COOKIE_SECURE="true")
     with (
         running(["serve", "--workers", "1"], env, tmp_path) as one,
         running(["serve", "--workers", "1"], env, tmp_path) as other,

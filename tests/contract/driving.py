@@ -142,6 +142,8 @@ def _failures(event: ScenarioFinished) -> Iterator[str]:
 
 def _beyond_schema(status: int, text: str, case: Any) -> bool:
     """Whether a refusal of a request that agrees with the document has a reason that no document could tell."""
+    if status == 423:  # too many wrong passwords: those that a machine makes up all are
+        return True
     if status == 415:  # of what kind the bytes of a file are
         return bool(case.media_type == "multipart/form-data")
     if status != 422:
