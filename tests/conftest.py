@@ -17,9 +17,11 @@ from fastapi import FastAPI
 
 from tests import make
 from tests.line import Line, State, Streams
+from tests.post import Post
 from tests.running import RunningRedis, running_redis
 from truestyle.infra import telemetry
 from truestyle.infra.local.server import LocalMongo
+from truestyle.infra.mail import Shown
 from truestyle.main import create_app
 from truestyle.migrations.metadata import METADATA
 from truestyle.settings import Settings
@@ -185,6 +187,14 @@ async def side_client(side: Side) -> AsyncIterator[httpx.AsyncClient]:
     """A client of it without a token."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(side.app), base_url="http://test/api/v1") as client:
         yield client
+
+
+@pytest.fixture
+def post(shop: Shop) -> Iterator[Post]:
+    """The mail that goes out during a test."""
+    before, shop.mailer = shop.mailer, Shown(shop.mailer)
+    yield Post(shop, shop.mailer)
+    shop.mailer = before
 
 
 @pytest.fixture

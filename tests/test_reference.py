@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from truestyle.cli import reference
-from truestyle.settings import GROUPS, Settings, SettingsRefusedError
+from truestyle.setting_groups import GROUPS
+from truestyle.settings import Settings, SettingsRefusedError
 
 ROOT = Path(__file__).parents[1]
 GOOD: dict[str, Any] = {

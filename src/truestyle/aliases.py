@@ -1,8 +1,4 @@
-"""The paths of the other seeds: they reach the same handlers, outside the OpenAPI document.
-
-A row whose target does not exist yet begins to work by itself as soon as the target does; until then it stands in
-`PENDING` (a test holds the two together).
-"""
+"""The paths of the other seeds: they reach the same handlers, outside the OpenAPI document."""
 
 import re
 from collections.abc import Callable
@@ -50,16 +46,10 @@ ALIASES = (
     Alias("PUT", "/cart/update/{}", "PUT", "/cart/{}", by_product.change_product_in_cart),
     Alias("DELETE", "/cart/remove/{}", "DELETE", "/cart/{}", by_product.remove_product_from_cart),
 )
-# Targets that do not exist yet, and the feature that will bring them.
-PENDING = {
-    ("POST", "/auth/forgot-password/request"): "accounts",
-    ("POST", "/auth/forgot-password/verify"): "accounts",
-    ("POST", "/auth/verify-email/resend"): "accounts",
-}
 
 
 def install(app: FastAPI, prefix: str) -> None:
-    """Add every alias whose target exists."""
+    """Add every alias."""
     ours = {
         (method, shape(one.path_format or "")): one.original_route
         for one in routes_of(app)
@@ -68,20 +58,19 @@ def install(app: FastAPI, prefix: str) -> None:
     }
     seeds = router(tag="Paths of the other seeds")
     for alias in ALIASES:
-        target = ours.get((alias.to_method, prefix + alias.to_path))
-        if target is not None:
-            seeds.add_api_route(
-                _named(alias, target),
-                alias.through or target.endpoint,
-                methods=[alias.method],
-                response_model=target.response_model,
-                response_class=target.response_class,
-                status_code=target.status_code,
-                dependencies=target.dependencies,
-                openapi_extra=target.openapi_extra,
-                include_in_schema=False,
-                name=f"alias_{alias.method.lower()}_{target.name}",
-            )
+        target = ours[alias.to_method, prefix + alias.to_path]
+        seeds.add_api_route(
+            _named(alias, target),
+            alias.through or target.endpoint,
+            methods=[alias.method],
+            response_model=target.response_model,
+            response_class=target.response_class,
+            status_code=target.status_code,
+            dependencies=target.dependencies,
+            openapi_extra=target.openapi_extra,
+            include_in_schema=False,
+            name=f"alias_{alias.method.lower()}_{target.name}",
+        )
     app.include_router(seeds, prefix=prefix)
 
 

@@ -67,17 +67,20 @@ async def root(shop: ShopDep) -> Root:
 
 async def look(shop: Shop) -> Health:
     """How the store's parts are."""
-    mongo, sql_, cache, storage = await asyncio.gather(_mongo(shop), _sql(shop), _cache(shop), _storage(shop))
+    mongo, sql_, cache, storage, mail = await asyncio.gather(
+        _mongo(shop), _sql(shop), _cache(shop), _storage(shop), _mail(shop)
+    )
     worker = Check(ok=shop.worker.running, ms=0, detail=None if shop.worker.running else "runs elsewhere, or not")
     checks = Checks(
         mongo=mongo,
         sql=sql_,
         cache=cache,
         storage=storage if mongo.ok else storage.model_copy(update={"ok": False}),
-        mail=Check(ok=True, ms=0, detail="console"),
+        mail=mail,
         worker=worker,
     )
-    status: Literal["ok", "degraded", "down"] = "ok" if sql_.ok and cache.ok and storage.ok else "degraded"
+    well = sql_.ok and cache.ok and storage.ok and mail.ok
+    status: Literal["ok", "degraded", "down"] = "ok" if well else "degraded"
     if not mongo.ok:
         status = "down"
     return Health(status=status, version=VERSION, checks=checks)
@@ -148,3 +151,8 @@ async def _storage(shop: Shop) -> Check:
 
 def _ms(began: float) -> float:
     return round((time.perf_counter() - began) * 1000, 2)
+
+
+async def _mail(shop: Shop) -> Check:
+    began = time.perf_counter()
+    return Check(ok=await shop.mailer.ping(), ms=_ms(began), detail=shop.mailer.name)

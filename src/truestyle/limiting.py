@@ -12,7 +12,7 @@ from truestyle.infra.http.clients import key_of
 from truestyle.infra.http.limits import Limit, RateLimited, headers_of
 from truestyle.infra.limiter import Limiter
 from truestyle.infra.rates import Charge, Rate, Verdict
-from truestyle.settings import LimitSettings
+from truestyle.setting_groups import LimitSettings
 
 CROWD = 10
 

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from truestyle import aliases, health, routes
+from truestyle.auth import page
 from truestyle.auth import routes as auth
 from truestyle.cms.content import CONTENT
 from truestyle.infra import telemetry
@@ -18,6 +19,7 @@ from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.conditional import Conditional
 from truestyle.infra.http.edge import BodyLimit, Edge
 from truestyle.infra.http.patience import Patience
+from truestyle.mail import page as mail
 from truestyle.settings import Settings
 from truestyle.shop import Shop
 
@@ -64,6 +66,9 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     aliases.install(app, prefix)
     if settings.docs:
         docs.install(app)
+    page.install(app, prefix)
+    if settings.mail.mail_page:
+        mail.install(app, settings)
     openapi.install(app, prefix, auth.BODIES)
     problems.install(app)
     # The last added is the outermost.

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from truestyle import health
-from truestyle.auth import rbac_routes
+from truestyle.auth import mailed_routes, rbac_routes
 from truestyle.auth import routes as auth
 from truestyle.cart import routes as cart
 from truestyle.cart import wish_routes
@@ -39,6 +39,7 @@ for _router, _resources in ((lookups, RESOURCES), (content, CONTENT)):
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.routes,
+    mailed_routes.routes,
     users.routes,
     user_administration.routes,
     rbac_routes.routes,

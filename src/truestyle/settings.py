@@ -1,255 +1,29 @@
-"""Settings: small typed groups under the seeds' flat environment names.
+"""Settings, and what is wrong with them.
 
 The app is built from a `Settings`, never from the environment directly, so no test sets os.environ.
 """
 
 import os
-import shlex
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Any, Self
 
 from dotenv import dotenv_values
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
+from pydantic import ValidationError
+
+from truestyle.setting_groups import (
+    AuthSettings,
+    DataSettings,
+    FileSettings,
+    Group,
+    LimitSettings,
+    MailSettings,
+    ShopSettings,
+    rotating,
 )
 
-from truestyle.infra.http.clients import networks
-from truestyle.infra.rates import RATE
-from truestyle.kit.money import Money
-
-LADDER = (160, 320, 480, 640, 960, 1280, 1920)  # widths in pixels that pictures are offered in
-THUMBNAILS = (160, 320, 640)
 WEAKEST_SECRET = 32  # characters
 PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "your_", "your-", "some_random", "test")
-
-
-def _comma_separated(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-Listed = Annotated[list[str], BeforeValidator(_comma_separated)]
-
-
-def rotating(secret: SecretStr) -> list[str]:
-    """The values of a secret that can be replaced without a break: newest first, separated by commas."""
-    return [part.strip() for part in secret.get_secret_value().split(",") if part.strip()]
-
-
-class Group(BaseModel):
-    """Some settings that belong together. An empty value in the environment counts as absent."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
-
-
-class ShopSettings(Group):
-    """The shop itself."""
-
-    project_name: str = Field("True Style", description="The name of the store.")
-    api_v1_prefix: str = Field("/api/v1", description="Base path of the API.", pattern=r"^(/[A-Za-z0-9_-]+)+$")
-    backend_base_url: str = Field("http://localhost:8000", description="Public address, used in links and file URLs.")
-    environment: Literal["development", "test", "production"] = Field(
-        "development", description="`production` refuses unsafe settings at start."
-    )
-    store_timezone: str = Field("Asia/Kolkata", description="Time zone of business days and financial years.")
-    store_state: str = Field("Karnataka", description="State the store ships from: CGST+SGST inside it, IGST outside.")
-    currency: Literal["INR"] = Field("INR", description="The store's currency.")
-    max_quantity_per_line: int = Field(10, ge=1, le=1000, description="Most pieces of one SKU in a cart.")
-    max_cart_lines: int = Field(50, ge=1, le=200, description="Most lines in a cart.")
-    guest_cart_days: int = Field(30, ge=1, le=365, description="Days a guest's cart is kept after its last change.")
-    shipping_fee: Money = Field(0, validate_default=False, description="Flat shipping charge, tax included.")
-    free_shipping_from: Money | None = Field(None, description="Goods total from which shipping is free.")
-    cod_fee: Money = Field(0, validate_default=False, description="Charge for cash on delivery, tax included.")
-    cod_ceiling: Money = Field(
-        50_000_00, validate_default=False, description="Highest order total payable on delivery, in rupees."
-    )
-    cod_pincodes: Listed = Field([], description="PIN codes where cash on delivery is offered; empty means all.")
-    delivery_days: int = Field(5, ge=1, le=60, description="Days from order to estimated delivery.")
-    idempotency_lease_seconds: int = Field(
-        30, ge=1, le=600, description="Seconds after which a crashed request's Idempotency-Key can be used again."
-    )
-    order_prefix: str = Field("TS", pattern=r"^[A-Z]{1,4}$", description="Prefix of order numbers.")
-
-    def file_url(self, file_id: object) -> str:
-        """The public address of a file."""
-        return f"{self.backend_base_url.rstrip('/')}{self.api_v1_prefix}/files/{file_id}"
-
-    def thumbnails(self, file_id: object) -> dict[str, str]:
-        """Addresses of smaller copies of a picture, by width in pixels."""
-        return {str(width): f"{self.file_url(file_id)}?w={width}&format=webp" for width in THUMBNAILS}
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone in which the shop's days begin and end."""
-        return ZoneInfo(self.store_timezone)
-
-
-class DataSettings(Group):
-    """Where data lives."""
-
-    mongo_uri: str | None = Field(None, description="MongoDB replica set. `truestyle dev` brings its own when unset.")
-    mongo_db: str = Field("truestyle", description="Database name.")
-    gridfs_bucket: str = Field("images", description="GridFS bucket of files.")
-    redis_host: str | None = Field(None, description="Redis URL for the shared cache; in-process when unset.")
-    perm_cache_ttl_seconds: int = Field(3600, ge=1, description="Longest life of a cached permission policy.")
-    postgresql_uri: str | None = Field(
-        None,
-        validation_alias=AliasChoices("postgresql_uri", "database_url"),
-        description="PostgreSQL for logs and contact messages; SQLite in the data folder when unset.",
-    )
-    log_requests: bool = Field(default=True, description="Keep a row of each request in SQL (`/logs`).")
-    log_retention_days: int = Field(180, ge=1, le=3650, description="Days that log rows are kept.")
-    truestyle_data: Path = Field(Path(".truestyle"), description="Folder of the embedded servers and SQLite.")
-    upload_max_bytes: int = Field(5_242_880, ge=1024, description="Largest upload, in bytes.")
-    upload_allowed_types: Listed = Field(
-        ["image/jpeg", "image/png", "image/webp"], description="Types of uploads, told by their bytes."
-    )
-    import_max_bytes: int = Field(33_554_432, ge=1024, description="Largest catalogue file to import, in bytes.")
-
-
-class FileSettings(Group):
-    """Where files are kept, and who looks at them before."""
-
-    storage_backend: Literal["gridfs", "s3"] = Field(
-        "gridfs", description="Where the bytes of files are kept: in MongoDB (`gridfs`), or in a bucket (`s3`)."
-    )
-    s3_bucket_name: str | None = Field(
-        None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Bucket of `s3`; its keys begin with `files/`."
-    )
-    s3_endpoint: str | None = Field(
-        None,
-        pattern=r"^https?://[^\s/@]+/?$",
-        validation_alias=AliasChoices("s3_endpoint", "aws_endpoint_url_s3", "aws_endpoint_url"),
-        description="Address of an S3 that is not Amazon's (MinIO, LocalStack, …): `http://` or `https://`.",
-    )
-    aws_region: str = Field(
-        "us-east-1",
-        pattern=r"^[a-z0-9-]{1,40}$",
-        validation_alias=AliasChoices("aws_region", "aws_default_region"),
-        description="Region of the bucket.",
-    )
-    aws_access_key_id: str | None = Field(
-        None, description="Key of `s3`; without one, what the machine or container itself is given by AWS."
-    )
-    aws_secret_access_key: SecretStr | None = Field(None, description="The secret of that key.")
-    aws_session_token: SecretStr | None = Field(None, description="Its token, where the key is a temporary one.")
-    upload_scan_command: str | None = Field(
-        None,
-        description="Command that looks at each file before it is kept, from stdin or as `{path}`, such as "
-        "`clamdscan --no-summary -`. Exit code 0: clean; 1: refused; anything else: nothing is kept (503).",
-    )
-    upload_scan_seconds: float = Field(20, gt=0, le=300, description="Longest time that the command may take.")
-
-    @field_validator("upload_scan_command")
-    @classmethod
-    def _readable(cls, value: str | None) -> str | None:
-        if value is not None and not shlex.split(value):
-            msg = "must name a program"
-            raise ValueError(msg)
-        return value
-
-    @property
-    def scanning(self) -> tuple[str, ...]:
-        """The program that looks at files, and its arguments; empty without one."""
-        return tuple(shlex.split(self.upload_scan_command or ""))
-
-
-class AuthSettings(Group):
-    """Tokens, cookies and who may call from a browser."""
-
-    jwt_access_token_secret: SecretStr = Field(
-        SecretStr(""),
-        validation_alias=AliasChoices("jwt_access_token_secret", "jwt_secret_key", "secret_key"),
-        description="Signs access tokens; at least 32 characters. Newest first where several are good, with commas.",
-    )
-    jwt_refresh_token_secret: SecretStr = Field(
-        SecretStr(""), description="Derives refresh tokens. May be a list, as above."
-    )
-    token_hash_pepper: SecretStr = Field(
-        SecretStr(""),
-        description="Keys the hashes of stored tokens and codes, and the audit trail. May be a list, as above.",
-    )
-    jwt_algorithm: Literal["HS256"] = Field("HS256", description="HS256; anything else is refused.")
-    access_token_expire_minutes: int = Field(30, ge=1, le=1440, description="Life of an access token.")
-    refresh_token_expire_days: int = Field(30, ge=1, le=365, description="Longest life of a session.")
-    refresh_cookie_name: str = Field("ts_rt", pattern=r"^[A-Za-z0-9_-]+$", description="Name of the refresh cookie.")
-    refresh_cookie_path: str = Field("/", description="Path of the refresh cookie.")
-    refresh_cookie_secure: bool = Field(
-        default=False, description="Send the cookie over HTTPS only; must be true in production."
-    )
-    refresh_cookie_samesite: Literal["lax", "strict", "none"] = Field("lax", description="SameSite of the cookie.")
-    refresh_cookie_max_age_days: int = Field(30, ge=1, le=365, description="Max-Age of the cookie.")
-    cors_origins: Listed = Field([], description="Origins allowed to call from a browser, comma-separated.")
-    password_scheme: Literal["argon2id", "bcrypt_sha256"] = Field(
-        "argon2id", description="How new passwords are hashed; hashes of the other kinds are verified and replaced."
-    )
-    seed_admin_email: str | None = Field(None, description="E-mail of the first admin.")
-    seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
-
-
-def _rate(default: str, words: str) -> Any:
-    return Field(default, pattern=RATE, description=f"{words}, for an account or a client.")
-
-
-class LimitSettings(Group):
-    """What callers may ask for, and how often."""
-
-    rate_limit_enabled: bool = Field(
-        default=True,
-        description="Count requests; `truestyle dev` does not unless told to. Lockout and OTP tries stay in any case.",
-    )
-    rate_limit_default: str = _rate("100/minute", "Writes, and what needs a permission")
-    rate_limit_read: str = _rate("6000/minute", "Public reads (counted by each process alone)")
-    rate_limit_login: str = _rate("30/minute", "Password checks")
-    rate_limit_otp: str = _rate("10/minute", "Sending and checking codes")
-    rate_limit_register: str = _rate("30/hour", "New accounts")
-    rate_limit_coupon: str = _rate("20/minute", "Coupon codes")
-    rate_limit_search: str = _rate("120/minute", "Text search")
-    rate_limit_export: str = _rate("20/hour", "Exports")
-    rate_limit_contact: str = _rate("10/hour", "Contact messages")
-    lockout_account_failures: int = Field(
-        50, ge=5, le=10_000, description="Wrong passwords for one account, from anywhere, that lock it for 15 minutes."
-    )
-    lockout_address_failures: int = Field(
-        100, ge=5, le=100_000, description="Wrong passwords from one address, whatever accounts, that lock it out."
-    )
-    trusted_proxies: Listed = Field(
-        [], description="Addresses or networks of our own proxies; nobody else is believed about the client's address."
-    )
-    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
-        "x-forwarded-for", description="The one header in which those proxies tell it."
-    )
-    docs_enabled: bool | None = Field(
-        None, description="Serve `/docs`, `/redoc` and `/openapi.json`; when unset, everywhere but in production."
-    )
-    max_connections: int = Field(1000, ge=10, le=100_000, description="Open connections of one process.")
-    header_timeout_seconds: float = Field(
-        10, gt=0, le=600, description="Seconds in which a request's headers must arrive."
-    )
-    body_timeout_seconds: float = Field(
-        20, gt=0, le=600, description="Seconds for a body, and one more for each 500 bytes that came."
-    )
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, value: list[str]) -> list[str]:
-        for one in networks(value):
-            if one.prefixlen == 0:
-                msg = "must not trust everybody"
-                raise ValueError(msg)
-        return value
-
-
-GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, FileSettings, AuthSettings, LimitSettings)
 
 
 class SettingsRefusedError(RuntimeError):
@@ -265,6 +39,7 @@ class Settings:
         self.files = FileSettings.model_validate(values)
         self.auth = AuthSettings.model_validate(values)
         self.limits = LimitSettings.model_validate(values)
+        self.mail = MailSettings.model_validate(values)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -286,7 +61,7 @@ class Settings:
         try:
             return cls(found | chosen)
         except ValidationError as error:
-            lines = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+            lines = [f"{str(*one['loc'][:1]).upper() or 'Settings'}: {one['msg']}" for one in error.errors()]
             raise SettingsRefusedError("\n".join(lines)) from error
 
     @property
@@ -332,6 +107,8 @@ class Settings:
             found.append("REFRESH_COOKIE_SECURE must be true in production.")
         if self.production and auth.refresh_cookie_path != "/":
             found.append("REFRESH_COOKIE_PATH must be `/` in production.")
+        if self.production and self.mail.mail_page:
+            found.append("MAIL_PAGE must be false in production: it shows everybody's mail.")
         if self.production and "*" in auth.cors_origins:
             found.append("CORS_ORIGINS must name the origins: `*` cannot go together with cookies.")
         return [*found, *_wrong_files(self.files)]

@@ -7,6 +7,7 @@ from typing import Self
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from truestyle.auth.codes import Codes
 from truestyle.auth.gate import Gate
 from truestyle.auth.lockout import Lockout
 from truestyle.auth.passwords import Passwords
@@ -16,6 +17,7 @@ from truestyle.contact.repository import ContactMessages
 from truestyle.dashboard import counting
 from truestyle.events import handlers
 from truestyle.infra import cache, mongo, sql
+from truestyle.infra.box import Box
 from truestyle.infra.cache import Cache
 from truestyle.infra.limiter import Limiter
 from truestyle.infra.mongo import Client
@@ -31,9 +33,11 @@ from truestyle.kit.tables import AWAY
 from truestyle.limiting import Limits
 from truestyle.logs.repository import LogRows
 from truestyle.logs.service import RequestLog
+from truestyle.mail.service import mailer_for
 from truestyle.orders.checkout import Till
 from truestyle.seed import seed
-from truestyle.settings import Settings, SettingsRefusedError, rotating
+from truestyle.setting_groups import rotating
+from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.store import Store
 from truestyle.trail.chain import key_from
 from truestyle.trail.service import Sealer
@@ -62,15 +66,27 @@ class Shop:
         self.messages, self.logs = ContactMessages(self.sql, db), LogRows(self.sql, db)
         self.requests = RequestLog(self)
         self.push = Push(db)
+        self.mailer = mailer_for(settings.mail)
+        peppers = rotating(settings.auth.token_hash_pepper)
+        self.box = Box(peppers)
         tokens = Tokens(settings.auth)
         gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
         lockout = Lockout(self.store.failures, tokens.hash, settings.limits)
         life = timedelta(days=settings.auth.refresh_token_expire_days)
-        self.keys = Keys(tokens, Passwords(settings.auth.password_scheme), gate, lockout, life)
+        self.keys = Keys(
+            tokens,
+            Passwords(settings.auth.password_scheme),
+            gate,
+            lockout,
+            Codes(peppers),
+            self.box,
+            life,
+            verification_required=settings.auth.email_verification == "required",
+        )
         self.limiter = Limiter(settings.data.redis_host, breaker)
         self.limits = Limits(settings.limits, gate, self.limiter)
         self.till = Till(self.store)
-        self.sealer = Sealer(self.store, [key_from(one) for one in rotating(settings.auth.token_hash_pepper)])
+        self.sealer = Sealer(self.store, [key_from(one) for one in peppers])
         self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal, self.requests.expire])
         self.ready = asyncio.Event()
         self._later: asyncio.Task[None] | None = None

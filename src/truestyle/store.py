@@ -5,7 +5,16 @@ from typing import TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from truestyle.auth.repository import Failures, Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
+from truestyle.auth.repository import (
+    Failures,
+    OneTimeCodes,
+    Permissions,
+    Revocations,
+    RolePermissions,
+    Roles,
+    Sessions,
+    Versions,
+)
 from truestyle.cart.repository import Carts, Wishlists
 from truestyle.catalog.bulk.repository import ChangesetItems, Changesets
 from truestyle.catalog.lookups import RESOURCES
@@ -25,7 +34,7 @@ from truestyle.kit.resource import Declared, DeclaredTables
 from truestyle.orders.repository import Counters, Orders
 from truestyle.payments.repository import Payments
 from truestyle.reviews.repository import Ratings, Reviews, Votes
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.trail.repository import Trail, TrailHead
 from truestyle.users.repository import Addresses, Users
 
@@ -46,6 +55,7 @@ class Store:
         self.sessions = Sessions(db, session)
         self.revocations = Revocations(db, session)
         self.failures = Failures(db, session)
+        self.codes = OneTimeCodes(db, session)
         self.roles = Roles(db, session)
         self.permissions = Permissions(db, session)
         self.role_permissions = RolePermissions(db, session)

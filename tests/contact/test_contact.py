@@ -35,7 +35,7 @@ async def test_a_message_has_a_ticket_an_acknowledgement_and_due_dates(
 
     there = await side_client.get(f"/contact-us/{ticket['id']}", headers=staff.headers)
     assert there.json() == ticket
-    mail = await side.shop.store.outbox.first({"topic": ACKNOWLEDGEMENT})
+    mail = await side.shop.store.outbox.first({"topic": f"mail.{ACKNOWLEDGEMENT}"})
     assert mail is not None
     assert (mail.payload["to"], mail.payload["number"]) == ("asha@example.com", ticket["ticket_no"])
 

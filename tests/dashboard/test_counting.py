@@ -419,7 +419,7 @@ async def test_readers_do_not_wait_for_who_counts(shop: Shop, buyer: Buyer, read
 async def test_an_event_once_failed_waits_for_its_turn(shop: Shop) -> None:
     one = event("order.changed", {"order_id": ObjectId()})
     await shop.store.outbox.write([one])
-    leased = await shop.store.outbox.lease(clock.now())
+    leased = await shop.store.outbox.lease("main", clock.now())
     assert leased is not None
     assert [found.id for found in await shop.store.outbox.waiting(counting.TOPICS, 5)] == [one.id]
     await shop.store.outbox.failed(leased, "no")

@@ -90,7 +90,7 @@ async def test_a_missing_chunk_is_found(shop: Shop, backend: str) -> None:
 
 async def test_who_comes_too_late_gets_no_row(shop: Shop) -> None:
     staged = await service.stage(shop.store, shop.storage, io.BytesIO(b"bytes"), "image/png")
-    event = await shop.store.outbox.lease(clock.now() + service.SWEPT_AFTER + timedelta(seconds=1))
+    event = await shop.store.outbox.lease("main", clock.now() + service.SWEPT_AFTER + timedelta(seconds=1))
     assert event is not None
     with pytest.raises(Unavailable):
         await shop.store.transaction(lambda tx: service.adopt(tx, staged))

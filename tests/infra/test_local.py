@@ -113,8 +113,11 @@ async def test_a_standalone_mongod_is_refused_with_the_way_out(tmp_path: Path) -
     process = subprocess.Popen(  # noqa: ASYNC220, S603
         [mongod.path, *arguments], env={**os.environ, **mongod.environment}, stdout=subprocess.DEVNULL
     )
-    client = mongo.connect(f"mongodb://127.0.0.1:{port}/?directConnection=true")
+    client = mongo.connect(
+        f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=60000&timeoutMS=0"
+    )
     try:
+        await client.admin.command("ping")  # it may take its time to start
         with pytest.raises(mongo.MongoRefusedError, match=r"rs\.initiate"):
             await mongo.require_replica_set(client)
     finally:

@@ -111,7 +111,7 @@ async def test_after_the_last_try_it_waits_for_people(shop: Shop) -> None:
 
 async def test_a_worker_that_died_keeps_others_away_only_until_its_lease_ends(shop: Shop) -> None:
     one, handler = await written(shop), Recorder()
-    assert await shop.store.outbox.lease(clock.now()) is not None  # and then it is killed
+    assert await shop.store.outbox.lease("main", clock.now()) is not None  # and then it is killed
     assert await worker(shop, handler).drain() == 0
     with time_machine.travel(clock.now() + LEASE + timedelta(seconds=1)):
         assert await worker(shop, handler).drain() == 1
@@ -121,7 +121,7 @@ async def test_a_worker_that_died_keeps_others_away_only_until_its_lease_ends(sh
 async def test_an_event_that_kills_its_worker_each_time_ends_as_a_dead_letter(shop: Shop) -> None:
     one, handler, moment = await written(shop), Recorder(), clock.now()
     for _ in range(MAX_ATTEMPTS):
-        assert await shop.store.outbox.lease(moment) is not None
+        assert await shop.store.outbox.lease("main", moment) is not None
         moment += LEASE + timedelta(seconds=1)
     with time_machine.travel(moment):
         await worker(shop, handler).drain()
@@ -130,7 +130,7 @@ async def test_an_event_that_kills_its_worker_each_time_ends_as_a_dead_letter(sh
 
 async def test_a_late_failure_does_not_undo_a_delivery(shop: Shop) -> None:
     one = await written(shop)
-    leased = await shop.store.outbox.lease(clock.now())
+    leased = await shop.store.outbox.lease("main", clock.now())
     assert leased is not None
     assert await shop.store.outbox.delivered(leased) is True
     await shop.store.outbox.failed(leased, "too late")
@@ -160,13 +160,13 @@ async def test_stopping_lets_the_event_in_hand_finish(shop: Shop) -> None:
 async def test_a_worker_outlives_a_database_that_is_away_for_a_moment(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease, failures = Outbox.lease, [1, 2]
+    lease, failures = Outbox.lease, [1, 2, 3]
 
-    async def away(outbox: Outbox, moment: Any) -> Any:
+    async def away(outbox: Outbox, lane: str, moment: Any) -> Any:
         if failures:
             failures.pop()
             raise PyMongoError("away")
-        return await lease(outbox, moment)
+        return await lease(outbox, lane, moment)
 
     monkeypatch.setattr(Outbox, "lease", away)
     one, handler = await written(shop), Recorder()

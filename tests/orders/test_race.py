@@ -60,6 +60,12 @@ async def test_fifty_units_and_four_hundred_buyers_who_each_ask_three_times(race
     ]
     with running(["serve", "--workers", "2"], environment(race_shop.settings), tmp_path) as process:
         answers = [one for one in await send_all(process.url, asks, 200) if isinstance(one, Got)]
+        for _ in range(10):  # on a busy machine some are told to come again (503): as a good client does
+            again = [at for at, one in enumerate(answers) if one.status == 503]
+            told = await send_all(process.url, [asks[at] for at in again], 20)
+            for at, one in zip(again, told, strict=True):
+                if isinstance(one, Got):
+                    answers[at] = one
 
     assert len(answers) == BUYERS * TIMES
     codes = Counter(answer.json().get("code", "ordered") for answer in answers)

@@ -9,6 +9,7 @@ import pytest
 from bson import ObjectId
 from PIL import Image
 from tests import make
+from tests.orders.buying import Buyer, Staff
 
 from truestyle.audit.service import audit
 from truestyle.catalog.products.models import Product
@@ -117,6 +118,19 @@ async def test_verified_is_who_was_delivered_the_product(
     assert review["verified"] is (status == "delivered")
     assert review["order_id"] == placed["order_id"]
     await clean(shop)
+
+
+async def test_who_never_confirmed_an_address_reviews_only_what_was_delivered(
+    client: httpx.AsyncClient, shop: Shop, staff: make.Person
+) -> None:
+    product, stranger = await make.product(shop), await make.person(shop, email_verified=False)
+    buyer = Buyer(client, shop, stranger)
+    order = await buyer.order(**{product.variants[0].sku.replace("-", "_"): 1})
+    refused = await write(client, stranger, product)
+    assert (refused.status_code, refused.json()["code"]) == (403, "email_not_verified")
+    assert await stars(client, product) == (0, 0)
+    await Staff(client, staff).bring_to(order["id"], "delivered")
+    assert (await written(client, stranger, product))["verified"] is True
 
 
 async def test_an_order_must_be_ones_own_and_have_the_product(

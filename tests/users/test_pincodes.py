@@ -1,7 +1,7 @@
 import pytest
 from httpx import AsyncClient
 
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.users import addresses
 
 

@@ -70,7 +70,7 @@ async def submit(store: Store, caller: Caller) -> Job:
 
     async def work(tx: Store) -> None:
         await tx.jobs.add(job)
-        await tx.outbox.write([event(TOPIC, {"job_id": job.id}, f"{TOPIC}:{job.id}")])
+        await tx.outbox.write([event(TOPIC, {"job_id": job.id}, f"{TOPIC}:{job.id}", lane="jobs")])
 
     await store.transaction(work)
     return job

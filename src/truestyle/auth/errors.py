@@ -59,6 +59,24 @@ class AccountLocked(Problem):
         super().__init__(headers={"Retry-After": str(seconds)})
 
 
+class EmailNotVerified(Problem):
+    """An address that was never confirmed, where that is required: to review, and by setting to sign in."""
+
+    status, code, detail = 403, "email_not_verified", "Confirm your e-mail address first. We can send the mail again."
+
+
+class OtpInvalid(Problem):
+    """A wrong code, one that was used, tried too often, or never was."""
+
+    status, code, detail = 400, "otp_invalid", "This code is not right, or was used before."
+
+
+class OtpExpired(Problem):
+    """The right code, too late."""
+
+    status, code, detail = 400, "otp_expired", "This code has expired. Ask for a new one."
+
+
 class CrossSite(Problem):
     """A cookie route called from another site."""
 

@@ -17,7 +17,7 @@ from truestyle.auth.repository import Failures, Taken
 from truestyle.infra.http.clients import key_of
 from truestyle.kit import clock
 from truestyle.kit.errors import Unavailable
-from truestyle.settings import LimitSettings
+from truestyle.setting_groups import LimitSettings
 
 PAIR_FAILURES = 5
 LOCKED = timedelta(minutes=15)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from bson import ObjectId
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from truestyle.kit.documents import Answer, Body, Document, example
 from truestyle.kit.types import Email, Id, Timestamp
@@ -58,6 +58,29 @@ class Revocation(Document):
     expires_at: Timestamp
 
 
+class Purpose(StrEnum):
+    """What a code is for."""
+
+    VERIFY = "verify_email"
+    RESET = "reset_password"
+    CHANGE_EMAIL = "change_email"
+
+
+class OneTimeCode(Document):
+    """The code of an account for a purpose."""
+
+    user_id: Id
+    purpose: Purpose
+    code_hash: bytes
+    token_hash: bytes
+    email: str
+    tries: int = 0
+    sent: int = 1
+    window_until: Timestamp
+    expires_at: Timestamp
+    used_at: Timestamp | None = None
+
+
 class RoleRow(Document):
     """A role as data."""
 
@@ -80,6 +103,10 @@ class Grant(Document):
 
     role: str
     permission: str
+
+
+OtpText = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["012345"])]
+LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class Login(Body):
@@ -121,6 +148,73 @@ class ChangePassword(Body):
             "new_password": "another rather unlikely phrase",
         }
     )
+
+
+class EmailCode(Body):
+    """The code that was mailed."""
+
+    email: Email
+    code: OtpText
+
+    model_config = example({"email": "asha@example.com", "code": "012345"})
+
+
+class EmailOnly(Body):
+    """An address."""
+
+    email: Email
+
+    model_config = example({"email": "asha@example.com"})
+
+
+class NewEmail(Body):
+    """Where mail should go from now on."""
+
+    new_email: Email
+    password: Password
+
+    model_config = example({"new_email": "asha.rao@example.com", "password": "a long and unlikely phrase"})
+
+
+class Code(Body):
+    """The code that was mailed."""
+
+    code: OtpText
+
+    model_config = example({"code": "012345"})
+
+
+class ResetByCode(Body):
+    """A new password, allowed by the code that was mailed."""
+
+    email: Email
+    otp: OtpText
+    new_password: Password
+
+    model_config = example({"email": "asha@example.com", "otp": "012345", "new_password": "another unlikely phrase"})
+
+
+class ResetByToken(Body):
+    """A new password, allowed by the link that was mailed."""
+
+    token: LinkToken
+    new_password: Password
+
+    model_config = example({"token": "t" * 43, "new_password": "another unlikely phrase"})
+
+
+class SessionAnswer(Answer):
+    """A device that is signed in."""
+
+    id: Id
+    ip: str | None
+    user_agent: str | None
+    current: bool = Field(description="Whether this request came from it.")
+    last_used_at: Timestamp
+    expires_at: Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
+    version: int
 
 
 class Message(Answer):

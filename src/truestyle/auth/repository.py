@@ -9,14 +9,26 @@ from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from truestyle.auth.models import Ended, Grant, PermissionRow, Revocation, RoleRow, Session
+from truestyle.auth.models import (
+    Ended,
+    Grant,
+    OneTimeCode,
+    PermissionRow,
+    Purpose,
+    Revocation,
+    RoleRow,
+    Session,
+)
 from truestyle.auth.permissions import GRANTS, Permission, Role
 from truestyle.kit import clock
+from truestyle.kit.errors import Duplicate
 from truestyle.kit.repository import Collection, Repository
 
 SUBJECT, PREPARED = "rbac", "prepared"
 REMEMBERED = timedelta(days=1)  # how long a lock makes the next one longer
 MOST_DOUBLED = 4  # 15 minutes, 30, 1 h, 2 h, 4 h
+MAX_TRIES, MAX_SENT = 5, 5
+SENDING_WINDOW = timedelta(hours=1)
 RELEASE = 1  # of the indexes and essential rows
 
 
@@ -51,6 +63,15 @@ class Sessions(Repository[Session]):
             return_document=ReturnDocument.AFTER,
         )
         return None if row is None else Session.load(row)
+
+    async def is_new_device(self, user_id: ObjectId, user_agent: str | None) -> bool:
+        """Whether the user was signed in lately, and never with this client."""
+        mine = {"user_id": user_id}
+        if await self.collection.find_one(mine, {"_id": 1}, session=self.session) is None:
+            return False
+        return (
+            await self.collection.find_one({**mine, "user_agent": user_agent}, {"_id": 1}, session=self.session) is None
+        )
 
     async def remove_all(self, user_id: ObjectId) -> None:
         """Every session of a user, ended or not."""
@@ -205,6 +226,58 @@ class Failures(Collection):
     async def forget(self, account: bytes) -> None:
         """Drop what is counted for an account, from whatever address."""
         await self.collection.delete_many({"account": account})
+
+
+class OneTimeCodes(Repository[OneTimeCode]):
+    """One row an account and purpose. Every guard is in the filter of the write."""
+
+    document, name = OneTimeCode, "one_time_codes"
+    unaudited = "hashes that live for minutes"
+    indexes = (
+        IndexModel([("user_id", 1), ("purpose", 1)], unique=True),
+        IndexModel("token_hash"),
+        IndexModel("expires_at", expireAfterSeconds=86_400),
+    )
+
+    async def issue(self, user_id: ObjectId, purpose: Purpose, values: dict[str, Any], moment: datetime) -> None:
+        """Put a new code in place of the one before. Raises Duplicate when MAX_SENT were sent in the window."""
+        fresh = {"$lte": [{"$ifNull": ["$window_until", moment]}, moment]}
+        mine = {"user_id": user_id, "purpose": purpose}
+        allowed = {"$or": [{"sent": {"$lt": MAX_SENT}}, {"window_until": {"$lte": moment}}]}
+        try:
+            await self.collection.update_one(
+                {**mine, **allowed},
+                [
+                    {
+                        "$set": {
+                            **{name: {"$literal": value} for name, value in values.items()},
+                            "sent": {"$cond": [fresh, 1, {"$add": ["$sent", 1]}]},
+                            "window_until": {"$cond": [fresh, moment + SENDING_WINDOW, "$window_until"]},
+                            "created_at": {"$ifNull": ["$created_at", moment]},
+                            "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
+                        }
+                    }
+                ],
+                upsert=True,
+            )
+        except DuplicateKeyError as error:
+            raise Duplicate("purpose") from error
+
+    async def take_try(self, user_id: ObjectId, purpose: Purpose) -> OneTimeCode | None:
+        """Count a try of the account's code, before looking whether it is right; None when none is left."""
+        return await self.change(
+            await self._id_of(user_id, purpose),
+            {"$inc": {"tries": 1}},
+            where={"used_at": None, "tries": {"$lt": MAX_TRIES}},
+        )
+
+    async def _id_of(self, user_id: ObjectId, purpose: Purpose) -> ObjectId | None:
+        row = await self.collection.find_one({"user_id": user_id, "purpose": purpose}, {"_id": 1})
+        return row["_id"] if row else None
+
+    async def remove_all(self, user_id: ObjectId) -> None:
+        """Every code of a user."""
+        await self.collection.delete_many({"user_id": user_id}, session=self.session)
 
 
 class Roles(Repository[RoleRow]):

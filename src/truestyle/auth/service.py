@@ -1,13 +1,18 @@
 """Accounts and sessions: what /auth does."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+import structlog
 from bson import ObjectId
 
+from truestyle.auth import letters
+from truestyle.auth.codes import Codes
 from truestyle.auth.errors import (
     AccountSuspended,
+    EmailNotVerified,
     InvalidCredentials,
     RefreshReused,
     TokenInvalid,
@@ -15,14 +20,16 @@ from truestyle.auth.errors import (
 )
 from truestyle.auth.gate import Gate
 from truestyle.auth.lockout import Lockout
-from truestyle.auth.models import Caller, Session
+from truestyle.auth.models import Caller, Purpose, Session, SessionAnswer
 from truestyle.auth.passwords import Passwords, require_strong
 from truestyle.auth.permissions import Role
 from truestyle.auth.tokens import Tokens
 from truestyle.cart.models import Cart, Wishlist
+from truestyle.infra.box import Box
 from truestyle.infra.outbox import event
 from truestyle.kit import clock
-from truestyle.kit.errors import Duplicate
+from truestyle.kit.errors import Duplicate, NotFound
+from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.types import object_id
 from truestyle.logs.models import LogKind
 from truestyle.logs.service import told
@@ -30,6 +37,7 @@ from truestyle.store import Store
 from truestyle.users.models import Register, User, UserStatus
 
 GRACE = timedelta(seconds=10)
+log = structlog.get_logger("auth")
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,10 @@ class Keys:
     passwords: Passwords
     gate: Gate
     lockout: Lockout
+    codes: Codes
+    box: Box
     session_life: timedelta
+    verification_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,13 @@ class Issued:
     refresh: str
 
 
-async def register(store: Store, keys: Keys, body: Register, role: str = Role.CUSTOMER) -> User:
-    """A new account with its cart and wishlist, in one transaction. Raises WeakPassword, Duplicate."""
+async def register(
+    store: Store, keys: Keys, body: Register, role: str = Role.CUSTOMER, *, verified: bool = False
+) -> User:
+    """A new account with its cart and wishlist, in one transaction. Raises WeakPassword, Duplicate.
+
+    Unless its address counts as `verified`, a code goes there.
+    """
     require_strong(body.password, body.email)
     if await store.users.by_email(body.email) is not None:
         raise Duplicate("email")
@@ -72,6 +88,7 @@ async def register(store: Store, keys: Keys, body: Register, role: str = Role.CU
         full_name=body.full_name,
         phone=body.phone,
         role=role,
+        email_verified=verified,
     )
 
     async def work(tx: Store) -> None:
@@ -80,13 +97,18 @@ async def register(store: Store, keys: Keys, body: Register, role: str = Role.CU
         await tx.wishlists.add(Wishlist(user_id=user.id))
         registered = event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")
         await tx.outbox.write([registered, told(LogKind.REGISTER, user_id=user.id, email=user.email)])
+        if not verified:
+            await tx.outbox.write([event(letters.CODE_ASKED, {"purpose": Purpose.VERIFY, "email": user.email})])
 
     await store.transaction(work)
     return user
 
 
 async def login(store: Store, keys: Keys, email: str, password: str, device: Device) -> Issued:
-    """Sign in. Raises InvalidCredentials, AccountLocked, and AccountSuspended only after the right password."""
+    """Sign in.
+
+    Raises InvalidCredentials, AccountLocked, and only after the right password AccountSuspended or EmailNotVerified.
+    """
     user = await store.users.by_email(email)
     stored = user.password_hash if user else None
     right = await keys.lockout.right(email, device.ip, lambda: keys.passwords.verify(password, stored))
@@ -96,6 +118,8 @@ async def login(store: Store, keys: Keys, email: str, password: str, device: Dev
         raise InvalidCredentials
     if user.status is UserStatus.SUSPENDED:
         raise AccountSuspended
+    if keys.verification_required and not user.email_verified:
+        raise EmailNotVerified
     if user.password_hash is not None and keys.passwords.outdated(user.password_hash):
         user = await _renew_hash(store, keys, user, password)
     return await open_session(store, keys, user, device)
@@ -129,9 +153,12 @@ async def open_session(store: Store, keys: Keys, user: User, device: Device) -> 
     async def work(tx: Store) -> None:
         if not await tx.users.touch(user.id, status=UserStatus.ACTIVE, password_hash=user.password_hash):
             raise InvalidCredentials
+        if await tx.sessions.is_new_device(user.id, session.user_agent):
+            facts = {"name": user.full_name, "user_agent": session.user_agent, "ip": session.ip, "at": moment}
+            await letters.write(tx, letters.NEW_DEVICE, user.email, facts)
         await tx.sessions.add(session)
-        facts = {"user_id": user.id, "email": user.email, "ip": session.ip, "user_agent": session.user_agent}
-        await tx.outbox.write([told(LogKind.LOGIN, outcome="success", **facts)])
+        seen = {"ip": session.ip, "user_agent": session.user_agent}
+        await tx.outbox.write([told(LogKind.LOGIN, outcome="success", user_id=user.id, email=user.email, **seen)])
 
     await store.transaction(work)
     return Issued(user, session, keys.tokens.access(user.id, session.id), refresh)
@@ -164,13 +191,28 @@ async def refresh(store: Store, keys: Keys, token: str) -> Issued:
         if used_at is None:
             raise TokenInvalid
         if moment - used_at > GRACE:
-            await end_sessions(store, keys, {"_id": session_id})
+            await _stolen(store, keys, session)
             raise RefreshReused
     user = await store.users.first({"_id": session.user_id})
     if user is None or user.status is not UserStatus.ACTIVE:
         raise TokenRevoked
     successor = successor or keys.tokens.successors(token)[0]
     return Issued(user, session, keys.tokens.access(user.id, session.id), successor)
+
+
+async def _stolen(store: Store, keys: Keys, session: Session) -> None:
+    """Somebody else has, or had, a refresh token of this session: it ends, and its owner hears of it."""
+
+    async def work(tx: Store) -> list[ObjectId]:
+        ended = await end_sessions_in(tx, keys, {"_id": session.id})
+        user = await tx.users.first({"_id": session.user_id})
+        if ended and user is not None:
+            facts = {"name": user.full_name, "user_agent": session.user_agent, "at": clock.now()}
+            await letters.write(tx, letters.REFRESH_REUSED, user.email, facts)
+        return ended
+
+    log.warning("refresh_reused", user_id=str(session.user_id), session_id=str(session.id))
+    forget_all(keys, await store.transaction(work))
 
 
 def _successor(tokens: Tokens, token: str, session: Session) -> str | None:
@@ -180,13 +222,19 @@ def _successor(tokens: Tokens, token: str, session: Session) -> str | None:
 
 async def end_sessions(store: Store, keys: Keys, where: dict[str, object]) -> int:
     """Revoke sessions and their access tokens, here at once and everywhere within a second; how many there were."""
-    ids = await store.transaction(lambda tx: _end(tx, keys, where))
-    for one in ids:
-        keys.gate.forget(session=one)
+    ids = await store.transaction(lambda tx: end_sessions_in(tx, keys, where))
+    forget_all(keys, ids)
     return len(ids)
 
 
-async def _end(tx: Store, keys: Keys, where: dict[str, object]) -> list[ObjectId]:
+def forget_all(keys: Keys, sessions: Iterable[ObjectId]) -> None:
+    """Let go of what this process knows of ended sessions, after the commit."""
+    for one in sessions:
+        keys.gate.forget(session=one)
+
+
+async def end_sessions_in(tx: Store, keys: Keys, where: dict[str, object]) -> list[ObjectId]:
+    """Revoke sessions and their access tokens in a transaction; their ids, for `forget_all` after it."""
     ids = await tx.sessions.end(where, clock.now())
     await tx.revocations.ended(ids, keys.tokens.life)
     return ids
@@ -197,6 +245,19 @@ async def logout(store: Store, keys: Keys, caller: Caller, *, everywhere: bool) 
     await end_sessions(store, keys, {"user_id": caller.user_id} if everywhere else {"_id": caller.session_id})
     message = "everywhere" if everywhere else None
     await store.outbox.write([told(LogKind.LOGOUT, user_id=caller.user_id, message=message)])
+
+
+async def sessions(store: Store, caller: Caller, query: PageQuery) -> Found[SessionAnswer]:
+    """One page of the devices that the caller is signed in on."""
+    live = {"user_id": caller.user_id, "revoked_at": None}
+    found = await store.sessions.find(live, query, also={"expires_at": {"$gt": clock.now()}})
+    return found.map(lambda one: SessionAnswer(**one.model_dump(), current=one.id == caller.session_id))
+
+
+async def end_session(store: Store, keys: Keys, caller: Caller, key: ObjectId) -> None:
+    """Sign a device of the caller's out. Raises NotFound."""
+    if not await end_sessions(store, keys, {"_id": key, "user_id": caller.user_id}):
+        raise NotFound
 
 
 async def require_password(keys: Keys, user: User, password: str, device: Device) -> None:
@@ -217,7 +278,7 @@ async def change_password(store: Store, keys: Keys, caller: Caller, device: Devi
         where = {"password_hash": user.password_hash}
         if await tx.users.change(user.id, {"$set": {"password_hash": fresh}}, where=where) is None:
             raise InvalidCredentials
-        return await _end(tx, keys, {"user_id": user.id, "_id": {"$ne": caller.session_id}})
+        await letters.write(tx, letters.PASSWORD_CHANGED, user.email, {"name": user.full_name})
+        return await end_sessions_in(tx, keys, {"user_id": user.id, "_id": {"$ne": caller.session_id}})
 
-    for one in await store.transaction(work):
-        keys.gate.forget(session=one)
+    forget_all(keys, await store.transaction(work))

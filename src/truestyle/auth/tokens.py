@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey
 
 from truestyle.auth.errors import TokenExpired, TokenInvalid
 from truestyle.kit.types import object_id
-from truestyle.settings import AuthSettings, rotating
+from truestyle.setting_groups import AuthSettings, rotating
 
 ISSUER, AUDIENCE, ACCESS = "truestyle", "truestyle-api", "at+jwt"
 ALGORITHM = "HS256"

@@ -18,7 +18,7 @@ from truestyle.kit import clock
 from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.orders import amounts
 from truestyle.orders.amounts import Line, Terms
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")

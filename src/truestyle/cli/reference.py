@@ -8,7 +8,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from truestyle.kit import money
-from truestyle.settings import GROUPS, Group
+from truestyle.setting_groups import GROUPS, Group
 
 ENV_FILE, PAGE = Path(".env.example"), Path("docs/reference/settings.md")
 

@@ -48,7 +48,12 @@ def dev(host: str, port: int, data: Path, *, empty: bool, reload: bool) -> None:
     url = f"http://{host if host not in {'0.0.0.0', '::'} else '127.0.0.1'}:{port}"  # noqa: S104 - a comparison
     with home.held():
         _require_free(host, port)
-        ours: dict[str, Any] = {"backend_base_url": url, "environment": "development", "rate_limit_enabled": False}
+        ours: dict[str, Any] = {
+            "backend_base_url": url,
+            "environment": "development",
+            "rate_limit_enabled": False,
+            "mail_page": True,
+        }
         settings = settings_for(home, **ours)
         own = LocalMongo(home.folder) if settings.data.mongo_uri is None else None
         try:
@@ -148,6 +153,7 @@ def _welcome(url: str, settings: Settings, sign_ins: dict[str, str], seconds: fl
         f"  Try it     {url}/docs",
         f"  Reference  {url}/redoc",
         f"  Health     {url}/health",
+        f"  Mail sent  {url}/dev/mail",
         "",
         *(f"  {who:<10} {words}" for who, words in sign_ins.items()),
         "",

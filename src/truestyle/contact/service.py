@@ -22,13 +22,14 @@ from truestyle.kit.errors import Unavailable
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.tables import Condition, begins_with
 from truestyle.kit.types import Line, Timestamp
+from truestyle.mail.service import letter
 
 if TYPE_CHECKING:
     from truestyle.shop import Shop
 
 ACKNOWLEDGE_WITHIN = timedelta(hours=48)  # Consumer Protection (E-Commerce) Rules 2020, 4(5)
 PATIENCE = 1.0  # seconds to wait for SQL; the worker puts the message there anyway
-RECEIVED, ACKNOWLEDGEMENT = "contact.received", "mail.contact_acknowledgement"
+RECEIVED, ACKNOWLEDGEMENT = "contact.received", "contact_acknowledgement"
 DONE = {TicketStatus.RESOLVED, TicketStatus.CLOSED}
 log = structlog.get_logger("contact")
 
@@ -60,11 +61,11 @@ async def receive(shop: "Shop", body: ContactCreate) -> ContactMessage:
         acknowledged_at=moment,
         due_at=month_later(moment, shop.store.shop.zone),
     )
-    facts = {"to": message.email, "name": message.name, "number": message.ticket_no, "due_at": message.due_at}
+    facts = {"name": message.name, "number": message.ticket_no, "due_at": message.due_at}
     await shop.store.outbox.write(
         [
             event(RECEIVED, message.model_dump(mode="python"), f"{RECEIVED}:{message.id}"),
-            event(ACKNOWLEDGEMENT, facts, f"{ACKNOWLEDGEMENT}:{message.id}"),
+            letter(ACKNOWLEDGEMENT, message.email, facts, f"{ACKNOWLEDGEMENT}:{message.id}"),
         ]
     )
     try:

@@ -11,7 +11,7 @@ from truestyle.files import service
 from truestyle.files.models import File, Format
 from truestyle.infra.storage import Storage
 from truestyle.kit.errors import Duplicate, NotFound
-from truestyle.settings import LADDER
+from truestyle.setting_groups import LADDER
 from truestyle.store import Store
 
 SAVING: dict[Format, dict[str, Any]] = {

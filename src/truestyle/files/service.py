@@ -22,7 +22,8 @@ from truestyle.infra.outbox import event
 from truestyle.infra.storage import Storage
 from truestyle.kit import clock
 from truestyle.kit.errors import InUse, NotFound, Unavailable, UnsupportedMediaType, ValidationFailed
-from truestyle.settings import Settings, ShopSettings
+from truestyle.setting_groups import ShopSettings
+from truestyle.settings import Settings
 from truestyle.store import Store
 
 SWEPT_AFTER = timedelta(minutes=15)  # an upload that has no row by then was broken off

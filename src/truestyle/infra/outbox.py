@@ -22,7 +22,9 @@ from truestyle.kit import clock, tasks
 from truestyle.kit.documents import Document
 from truestyle.kit.repository import Repository
 
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 14  # with doubling pauses: about three hours
+# Deliveries at a time. Mail and long work have lanes of their own, so that they hold nothing else up.
+LANES = {"main": 1, "mail": 4, "jobs": 1}
 LEASE = timedelta(seconds=60)
 KEPT = timedelta(days=30)
 PAUSE = timedelta(seconds=10)  # until an event that could not be handled yet is looked at again
@@ -42,6 +44,7 @@ class Event(Document):
     """Something that happened. `key` makes it unique where only one may ever be."""
 
     topic: str
+    lane: str = "main"
     payload: dict[str, Any]
     key: str
     status: EventStatus = EventStatus.WAITING
@@ -52,10 +55,11 @@ class Event(Document):
     expires_at: datetime | None = None
 
 
-def event(topic: str, payload: dict[str, Any], key: str | None = None) -> Event:
-    """A new event, due at once. `key` defaults to a unique one."""
+def event(topic: str, payload: dict[str, Any], key: str | None = None, *, lane: str = "main") -> Event:
+    """A new event, due at once. `key` defaults to a unique one. Topics that begin with `mail.` are mail."""
     ident = ObjectId()
-    return Event(id=ident, topic=topic, payload=payload, key=key or f"{topic}:{ident}", due_at=clock.now())
+    lane = "mail" if topic.startswith("mail.") else lane
+    return Event(id=ident, topic=topic, lane=lane, payload=payload, key=key or f"{topic}:{ident}", due_at=clock.now())
 
 
 class Outbox(Repository[Event]):
@@ -65,6 +69,7 @@ class Outbox(Repository[Event]):
     unaudited = "effects of changes that are in the trail themselves"
     indexes = (
         IndexModel([("status", 1), ("due_at", 1)]),
+        IndexModel([("lane", 1), ("status", 1), ("due_at", 1)]),
         IndexModel("key", unique=True),
         IndexModel([("payload.order_id", 1), ("topic", 1)]),
         IndexModel([("topic", 1), ("_id", 1)], partialFilterExpression={"status": "waiting"}, name="waiting"),
@@ -76,10 +81,11 @@ class Outbox(Repository[Event]):
         if events:
             await self.collection.insert_many([one.dump() for one in events], session=self.session)
 
-    async def lease(self, moment: datetime) -> Event | None:
-        """Take the row that is due longest, for LEASE."""
+    async def lease(self, lane: str, moment: datetime) -> Event | None:
+        """Take the row of a lane that is due longest, for LEASE."""
         row = await self.collection.find_one_and_update(
             {
+                "lane": lane,
                 "status": EventStatus.WAITING,
                 "due_at": {"$lte": moment},
                 "$or": [{"lease_until": None}, {"lease_until": {"$lt": moment}}],
@@ -140,9 +146,9 @@ class Outbox(Repository[Event]):
             {"$set": {"due_at": clock.now() + PAUSE, "lease_until": None}, "$inc": {"attempts": -1}},
         )
 
-    async def failed(self, one: Event, error: str) -> None:
+    async def failed(self, one: Event, error: str, *, hopeless: bool = False) -> None:
         """Give a row back for a later try, or to people after the last."""
-        dead = one.attempts >= MAX_ATTEMPTS
+        dead = hopeless or one.attempts >= MAX_ATTEMPTS
         pause = timedelta(seconds=min(3600, 2**one.attempts) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         await self.collection.update_one(
             {"_id": one.id, "status": EventStatus.WAITING},
@@ -161,12 +167,16 @@ class NotYet(Exception):  # noqa: N818 - not an error: it will be done
     """Raised by a handler while something outside is away: the event waits, for as long as that takes."""
 
 
+class HopelessError(Exception):
+    """Raised by a handler for what no later try can mend: the event is dead at once."""
+
+
 Handler = Callable[[Event], Awaitable[None]]
 Chore = Callable[[], Awaitable[object]]
 
 
 class Worker:
-    """Delivers events, one at a time, until stopped. Several workers may run: rows are leased.
+    """Delivers events until stopped, each lane for itself. Several workers may run: rows are leased.
 
     A handler whose effect is in MongoDB marks its row itself, in its own transaction; any other row is marked
     here after the handler returned. `chores` are small recurring works that are harmless to repeat; they run beside
@@ -177,41 +187,43 @@ class Worker:
         self, outbox: Outbox, handlers: Mapping[str, Handler], chores: Sequence[Chore] = (), *, pause: float = 0.5
     ) -> None:
         self._outbox, self._handlers, self._chores, self._pause = outbox, handlers, chores, pause
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._tending: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
+        self._wake = {lane: asyncio.Event() for lane in LANES}
         self._ending = False
 
     def start(self) -> None:
         """Begin to deliver, in the running event loop."""
         self._ending = False
-        self._task = asyncio.create_task(self._serve())
+        self._tasks = [asyncio.create_task(self._serve(lane, width)) for lane, width in LANES.items()]
         self._tending = asyncio.create_task(self._tend())
 
     async def stop(self) -> None:
-        """End after the event in hand; one that takes too long is left to its lease."""
+        """End after the events in hand; one that takes too long is left to its lease."""
         if self._tending is not None:
             await tasks.end(self._tending)
-        if self._task is not None:
+        if self._tasks:
             self._ending = True
-            self._wake.set()
-            await asyncio.wait([self._task], timeout=PATIENCE)
-            await tasks.end(self._task)
+            self.wake()
+            await asyncio.wait(self._tasks, timeout=PATIENCE)
+            for one in self._tasks:
+                await tasks.end(one)
 
     @property
     def running(self) -> bool:
         """Whether it delivers."""
-        return self._task is not None and not self._task.done()
+        return bool(self._tasks) and not any(one.done() for one in self._tasks)
 
     def wake(self) -> None:
         """There is something new: do not sleep out the pause."""
-        self._wake.set()
+        for one in self._wake.values():
+            one.set()
 
     async def drain(self) -> int:
         """Deliver all that is due now and do the chores once; how many rows were handled."""
         done = 0
-        while await self._one():
-            done += 1
+        while handled := [lane for lane in LANES if await self._one(lane)]:
+            done += len(handled)
         await self._do_chores()
         return done
 
@@ -227,24 +239,45 @@ class Worker:
             except Exception:
                 log.exception("chore_failed", chore=getattr(chore, "__name__", repr(chore)))
 
-    async def _serve(self) -> None:
-        while not self._ending:
-            try:
-                if await self._one():
+    async def _serve(self, lane: str, width: int) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while not self._ending:
+                leased = None
+                try:
+                    leased = await self._outbox.lease(lane, clock.now())
+                except PyMongoError as error:
+                    log.warning("outbox_unreachable", error=type(error).__name__)
+                if leased is None:
+                    self._wake[lane].clear()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake[lane].wait(), self._pause)
                     continue
-            except PyMongoError as error:
-                log.warning("outbox_unreachable", error=type(error).__name__)
-            self._wake.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._pause)
+                under_way.add(asyncio.create_task(self._deliver(leased)))
+                if len(under_way) >= width:
+                    _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            if under_way:
+                await asyncio.wait(under_way)
+        finally:
+            for one in under_way:
+                one.cancel()
 
-    async def _one(self) -> bool:
-        leased = await self._outbox.lease(clock.now())
-        if leased is None:
-            return False
+    async def _one(self, lane: str) -> bool:
+        leased = await self._outbox.lease(lane, clock.now())
+        if leased is not None:
+            await self._handle(leased)
+        return leased is not None
+
+    async def _deliver(self, leased: Event) -> None:
+        try:
+            await self._handle(leased)
+        except PyMongoError as error:
+            log.warning("outbox_unreachable", error=type(error).__name__)
+
+    async def _handle(self, leased: Event) -> None:
         if leased.attempts > MAX_ATTEMPTS:
             await self._outbox.failed(leased, "each worker that took it ended before it was done")
-            return True
+            return
         handler = self._handlers.get(leased.topic)
         try:
             if handler is not None:
@@ -252,10 +285,12 @@ class Worker:
             await self._outbox.delivered(leased)
         except PyMongoError:
             raise
-        except NotYet:
-            log.warning("outbox_handler_waits", topic=leased.topic)
+        except NotYet as wait:
+            log.warning("outbox_handler_waits", topic=leased.topic, reason=str(wait) or None)
             await self._outbox.postponed(leased)
+        except HopelessError as error:
+            log.warning("outbox_handler_gave_up", topic=leased.topic, error=str(error))
+            await self._outbox.failed(leased, f"{error}", hopeless=True)
         except Exception as error:
             log.exception("outbox_handler_failed", topic=leased.topic, attempts=leased.attempts)
             await self._outbox.failed(leased, f"{type(error).__name__}: {error}")
-        return True

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.users import addresses
 
 

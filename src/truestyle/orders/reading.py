@@ -21,7 +21,7 @@ from truestyle.orders.models import (
     TaxTotals,
 )
 from truestyle.orders.tax import Tax
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 
 
 def answer(order: Order) -> OrderAnswer:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from truestyle.auth.errors import EmailNotVerified
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, SignedInCaller, Version, allowed
@@ -41,7 +42,7 @@ async def list_reviews_of_product(product_id: Id, store: Db, caller: MaybeCaller
     return (await service.of_product(store, caller, product_id, query)).page()
 
 
-@routes.post("/user-reviews", status_code=201, responses=responses(NotFound, Duplicate))
+@routes.post("/user-reviews", status_code=201, responses=responses(EmailNotVerified, NotFound, Duplicate))
 async def create_user_review(body: ReviewCreate, response: Response, store: Db, caller: SignedInCaller) -> ReviewAnswer:
     """Review a product; the stars count at once, the words wait for moderation."""
     review = await service.create(store, caller, body)

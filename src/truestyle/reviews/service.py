@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from bson import ObjectId
 from fastapi import Query
 
+from truestyle.auth.errors import EmailNotVerified
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.catalog.products import service as products
@@ -26,7 +27,7 @@ from truestyle.reviews.models import (
     Vote,
     author_name,
 )
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
 
@@ -89,11 +90,16 @@ async def get(store: Store, caller: Caller | None, key: ObjectId) -> ReviewAnswe
 
 
 async def create(store: Store, caller: Caller, body: ReviewCreate) -> ReviewAnswer:
-    """A new review, and its stars. Raises NotFound, Duplicate, ValidationFailed."""
+    """A new review, and its stars; of people who confirmed their address, or to whom the product was delivered.
+
+    Raises EmailNotVerified, NotFound, Duplicate, ValidationFailed.
+    """
     user = await store.users.get(caller.user_id)
 
     async def work(tx: Store) -> Review:
         order_id, verified = await _bought(tx, caller, body.product_id, body.order_id)
+        if not (verified or user.email_verified):
+            raise EmailNotVerified
         photos = body.image_ids or []
         await _hold_photos(tx, caller, photos)
         review = Review(

@@ -141,6 +141,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.orders.anonymise(key, f"deleted-{key}@invalid")
         await auth.end_sessions(tx, keys, {"user_id": key})
         await tx.sessions.remove_all(key)
+        await tx.codes.remove_all(key)
         await tx.revocations.changed(key, keys.tokens.life)
         await tx.users.remove(user.id)
         await tx.trail.forget(key)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints,
 from truestyle.auth.permissions import Role
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.types import Code, Email, Flag, Id, Line, Phone, Timestamp
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 
 
 class UserStatus(StrEnum):

@@ -13,7 +13,7 @@ from truestyle.catalog.products.pricing import effective
 from truestyle.catalog.tree import DEEPEST
 from truestyle.inventory.models import Stock
 from truestyle.kit import money
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
 BATCH = 200  # products held at once

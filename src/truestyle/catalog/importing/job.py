@@ -53,7 +53,7 @@ async def submit(shop: "Shop", caller: Caller, content: bytes, *, name: str, dry
 
     async def work(tx: Store) -> None:
         await tx.jobs.add(job)
-        await tx.outbox.write([event(TOPIC, payload, f"{TOPIC}:{job.id}")])
+        await tx.outbox.write([event(TOPIC, payload, f"{TOPIC}:{job.id}", lane="jobs")])
 
     await shop.store.transaction(work)
     shop.worker.wake()
@@ -149,7 +149,7 @@ async def _look_again(store: Store, one: Event) -> None:
     """If somebody else is at it, have another event come when it would be dead."""
     job = await store.jobs.first({"_id": object_id(one.payload["job_id"])})
     if job is not None and job.status is JobStatus.RUNNING:
-        later = event(TOPIC, one.payload).model_copy(update={"due_at": clock.now() + 2 * DEAD_AFTER})
+        later = event(TOPIC, one.payload, lane="jobs").model_copy(update={"due_at": clock.now() + 2 * DEAD_AFTER})
         await store.outbox.write([later])
 
 

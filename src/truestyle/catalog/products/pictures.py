@@ -13,7 +13,7 @@ from truestyle.kit.errors import Duplicate, NotFound, ValidationFailed
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.resource import SHOWN
 from truestyle.kit.types import Id, Line
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
 MOST = 50

@@ -26,7 +26,7 @@ from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.repository import Row
 from truestyle.kit.types import Line
 from truestyle.orders.tax import in_dead_zone
-from truestyle.settings import ShopSettings
+from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
 

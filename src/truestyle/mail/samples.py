@@ -1,0 +1,80 @@
+"""Made-up facts for each kind of mail: for previews, and for the test that all of them can be written."""
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from truestyle.kit import clock
+from truestyle.orders.flow import OrderStatus
+from truestyle.orders.models import HistoryEntry, LineTax, Order, OrderItem, OrderPayment, TaxTotals, Tracking
+from truestyle.payments.models import PaymentStatus, PaymentType
+from truestyle.users.addresses import AddressFields
+
+NAME = "Asha Rao"
+
+
+def facts_of(kind: str) -> dict[str, Any]:
+    """Everything that the templates of this kind ask for."""
+    now = clock.now()
+    every: dict[str, Any] = {"name": NAME, "at": now, "expires_at": now + timedelta(minutes=10)}
+    if kind.startswith("order_"):
+        return {"order": _order(), "status": OrderStatus.SHIPPED}
+    more: dict[str, dict[str, Any]] = {
+        "contact_acknowledgement": {"number": "TSC-26-000042", "due_at": now + timedelta(days=30)},
+        "new_device": {"ip": "203.0.113.7", "user_agent": "Firefox on Linux"},
+        "email_changing": {"new_email": "asha.rao@example.com"},
+        "email_changed": {"new_email": "asha.rao@example.com"},
+    }
+    return {**every, "code": "012345", "token": "t" * 43, **more.get(kind, {})}
+
+
+def _order() -> Order:
+    moment = clock.now()
+    address = AddressFields(
+        full_name=NAME,
+        phone="+919876543210",
+        line1="12, 4th Cross, Indiranagar",
+        city="Bengaluru",
+        state="Karnataka",
+        pincode="560038",
+    )
+    tax = TaxTotals(cgst=3569, sgst=3569, igst=0, total=7138)
+    item = OrderItem(
+        id=ObjectId(),
+        product_id=ObjectId(),
+        sku="KURTA-M-INDIGO",
+        name="Indigo block-printed kurta",
+        size="M",
+        color="Indigo",
+        image_url=None,
+        hsn_code="6206",
+        quantity=1,
+        unit_price=149900,
+        mrp=199900,
+        discount=0,
+        taxable_value=142762,
+        tax=LineTax(rate="5", cgst=3569, sgst=3569, igst=0),
+        line_total=149900,
+        returnable=True,
+        explanation=[],
+    )
+    return Order(
+        number="TS-26-000042",
+        status=OrderStatus.SHIPPED,
+        status_history=[HistoryEntry(status=OrderStatus.SHIPPED, at=moment, by=None)],
+        items=[item],
+        subtotal=149900,
+        discount=0,
+        shipping=0,
+        tax=tax,
+        total=149900,
+        payment=OrderPayment(id=ObjectId(), type=PaymentType.COD, status=PaymentStatus.PENDING),
+        shipping_address=address,
+        billing_address=address,
+        tracking=Tracking(carrier="India Post", number="EK123456789IN"),
+        estimated_delivery=moment + timedelta(days=5),
+        email="asha@example.com",
+        placed_at=moment,
+        cart_key="",
+    )

@@ -1,0 +1,91 @@
+"""From a kind and its facts to a mail.
+
+Each kind is a pair of templates: `<kind>.txt`, whose first line is the subject, and `<kind>.html`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from truestyle.kit.money import wire
+from truestyle.settings import Settings
+
+SIGNS = {"INR": "₹"}
+
+
+@cache
+def templates() -> Environment:
+    """The folder of templates; HTML escapes what is put into it."""
+    found = Environment(
+        loader=PackageLoader("truestyle.mail"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["money"] = money
+    return found
+
+
+def money(paise: int, currency: str = "INR") -> str:
+    """149900 → "₹1,499.00"; lakhs and crores are grouped as in India."""
+    sign = "-" if paise < 0 else ""
+    whole, places = wire(abs(paise)).split(".")
+    head, tail = whole[:-3], whole[-3:]
+    while head:
+        tail, head = f"{head[-2:]},{tail}", head[:-2]
+    return f"{sign}{SIGNS[currency]}{tail}.{places}"
+
+
+def kinds() -> list[str]:
+    """The names of all mails."""
+    names = templates().list_templates(["txt"])
+    return sorted(name.removesuffix(".txt") for name in names if not name.startswith("_"))
+
+
+def write(settings: Settings, kind: str, to: str, facts: Mapping[str, Any], message_id: str) -> EmailMessage:
+    """A mail, as HTML and as text. `message_id` is the part before the @, the same each time the mail is sent.
+
+    Raises jinja2.UndefinedError when a fact is missing.
+    """
+    zone = settings.shop.zone
+    around = {
+        **facts,
+        "shop": settings.shop.project_name,
+        "backend": settings.shop.backend_base_url.rstrip("/"),
+        "api": settings.shop.backend_base_url.rstrip("/") + settings.shop.api_v1_prefix,
+        "frontend": (settings.mail.frontend_url or settings.shop.backend_base_url).rstrip("/"),
+        "when": lambda moment: when(moment, zone),
+        "day": lambda moment: day(moment, zone),
+    }
+    text = templates().get_template(f"{kind}.txt").render(around)
+    subject, _, text = text.partition("\n")
+    sender = settings.mail.mail_from
+    mail = EmailMessage()
+    mail["From"] = formataddr((settings.mail.mail_from_name or settings.shop.project_name, sender))
+    mail["To"] = to
+    mail["Subject"] = " ".join(subject.split())
+    mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2] or urlsplit(around['backend']).hostname}>"
+    mail["Date"] = format_datetime(datetime.now(zone))
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text.strip() + "\n")
+    mail.add_alternative(templates().get_template(f"{kind}.html").render(around, subject=subject), subtype="html")
+    return mail
+
+
+def when(moment: datetime, zone: ZoneInfo) -> str:
+    """A time as people where the store is would say it: "5 March 2026, 18:05"."""
+    return f"{day(moment, zone)}, {moment.astimezone(zone):%H:%M}"
+
+
+def day(moment: datetime, zone: ZoneInfo) -> str:
+    """A day: "5 March 2026"."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%B %Y}"
