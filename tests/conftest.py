@@ -101,6 +101,7 @@ async def shop(app: FastAPI) -> AsyncIterator[Shop]:
     await empty(shop.store)
     await empty_sql(shop)
     shop.keys.gate.forget()
+    shop.search.distrust()  # rows went past the transactions
 
 
 async def empty(store: Store) -> None:

@@ -145,7 +145,7 @@ UNWATCHED = {
 UNAUDITED = {
     *("sessions", "token_revocations", "login_failures", "one_time_codes", "versions", "counters", "idempotency_keys"),
     *("outbox", "jobs", "carts", "wishlists", "changeset_items", "stock", "stock_movements", "audit", "audit_head"),
-    *("figures", "figure_products", "figure_buyers", "counted"),
+    *("figures", "figure_products", "figure_buyers", "counted", "feed_marks"),
 }
 
 

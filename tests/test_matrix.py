@@ -35,6 +35,7 @@ MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("add_address", "list_addresses", "get_address", "change_address", "patch_address"), SIGNED_IN),
     "remove_address": SIGNED_IN,
     "look_up_pincode": ANYONE,
+    **dict.fromkeys(("search_products", "suggest_products"), ANYONE),
     **dict.fromkeys(("list_products", "get_product_by_slug", "get_product", "get_file"), ANYONE),
     **dict.fromkeys(("upload_file", "remove_file"), SIGNED_IN),
     **dict.fromkeys(("compare_products", "list_related_products", "list_product_images"), ANYONE),

@@ -45,6 +45,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
             await shop.open(work=work)
             if not prepared:
                 await shop.prepare()
+            shop.search.start()
             yield {"patience": patience}
         finally:
             await shop.close()

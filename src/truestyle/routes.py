@@ -14,6 +14,7 @@ from truestyle.catalog.importing import routes as importing
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products import picture_routes
 from truestyle.catalog.products import routes as products
+from truestyle.catalog.search import routes as search
 from truestyle.cms.content import CONTENT
 from truestyle.contact import routes as contact
 from truestyle.dashboard import routes as dashboard
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     bulk.products,
     bulk.routes,
     reviews.routes,
+    search.routes,
     products.routes,
     picture_routes.routes,
     lookups,

@@ -13,6 +13,7 @@ from truestyle.auth.lockout import Lockout
 from truestyle.auth.passwords import Passwords
 from truestyle.auth.service import Keys
 from truestyle.auth.tokens import Tokens
+from truestyle.catalog.search.live import feed_of
 from truestyle.contact.repository import ContactMessages
 from truestyle.dashboard import counting
 from truestyle.events import handlers
@@ -66,6 +67,7 @@ class Shop:
         self.messages, self.logs = ContactMessages(self.sql, db), LogRows(self.sql, db)
         self.requests = RequestLog(self)
         self.push = Push(db)
+        self.search = feed_of(self.store)
         self.mailer = mailer_for(settings.mail)
         peppers = rotating(settings.auth.token_hash_pepper)
         self.box = Box(peppers)
@@ -112,6 +114,7 @@ class Shop:
         await self.till.queue.stop()
         await self.worker.stop()
         await self.requests.stop()
+        await self.search.stop()
         await self.push.stop()
         self.keys.passwords.close()
         await self.limiter.close()

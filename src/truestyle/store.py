@@ -22,6 +22,7 @@ from truestyle.catalog.products.repository import Products
 from truestyle.cms.content import CONTENT
 from truestyle.dashboard.repository import Counted, FigureBuyers, FigureProducts, Figures
 from truestyle.files.repository import Files
+from truestyle.infra.feed import Marks
 from truestyle.infra.mongo import Client
 from truestyle.infra.outbox import Outbox
 from truestyle.inventory.repository import Movements, Stocks
@@ -84,6 +85,7 @@ class Store:
         self.figure_products = FigureProducts(db, session)
         self.figure_buyers = FigureBuyers(db, session)
         self.counted = Counted(db, session)
+        self.marks = Marks(db, session)
 
     def of(self, document: type[D]) -> Declared[D]:
         """The repository of a declared resource."""

@@ -101,17 +101,21 @@ class Repository(Collection, Generic[D]):
         sort_keys: Mapping[str, str] | None = None,
         projection: Mapping[str, Any] | None = None,
         also: Mapping[str, Any] | None = None,
+        bound: Mapping[str, Any] | None = None,
     ) -> tuple[list[Row], int | None, str | None]:
-        """One page of raw rows, the total (None by cursor) and the next cursor."""
+        """One page of raw rows, the total (None by cursor) and the next cursor.
+
+        A cursor is bound to `where`, or to `bound` where that says better what was asked.
+        """
         wire, order = paging.direction(query.sort)
         field = (sort_keys or {}).get(wire, "_id" if wire == "created_at" else wire)
-        bound = paging.fingerprint(query.sort, where)
+        fingerprint = paging.fingerprint(query.sort, where if bound is None else bound)
         if projection and field.partition(".")[0] not in projection:
             projection = {**projection, field: 1}  # the cursor is made of it
         where = {"$and": [where, also]} if also else where
         total, part, skip = None, where, 0
         if query.cursor is not None:
-            part = {"$and": [where, paging.after(field, order, *paging.decode(query.cursor, bound))]}
+            part = {"$and": [where, paging.after(field, order, *paging.decode(query.cursor, fingerprint))]}
         else:
             total = await self.count(where)
             skip = ((query.page or 1) - 1) * query.size
@@ -121,7 +125,7 @@ class Repository(Collection, Generic[D]):
         following = None
         if len(rows) > query.size:
             rows = rows[: query.size]
-            following = paging.encode(bound, _at(rows[-1], field), rows[-1]["_id"])
+            following = paging.encode(fingerprint, _at(rows[-1], field), rows[-1]["_id"])
         return rows, total, following
 
     async def every(self, where: Mapping[str, Any]) -> AsyncIterator[D]:

@@ -22,6 +22,15 @@ TOOK_TOO_LONG = 290  # `transactionLifetimeLimitSeconds` is over: nothing was do
 log = structlog.get_logger("transactions")
 
 
+class _Process:
+    commits = 0
+
+
+def commits() -> int:
+    """How many transactions this process committed: a number that tells whether something may be new."""
+    return _Process.commits
+
+
 async def run(client: AsyncMongoClient[Any], work: Work[Result], deadline: float = DEADLINE) -> Result:
     """Run `work(session)` in a transaction and commit.
 
@@ -65,4 +74,5 @@ async def _once(session: AsyncClientSession, work: Work[Result], ends: float) ->
                 raise
             await asyncio.sleep(0.05)
         else:
+            _Process.commits += 1
             return result

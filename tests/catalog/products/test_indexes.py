@@ -12,7 +12,7 @@ from truestyle.catalog.products import reading
 from truestyle.catalog.products.models import ProductGender
 from truestyle.catalog.products.reading import Filters
 from truestyle.catalog.products.repository import SORT_KEYS
-from truestyle.catalog.products.routes import SORTS
+from truestyle.catalog.search.routes import SORTS
 from truestyle.kit import paging
 from truestyle.kit.paging import PageQuery
 from truestyle.shop import Shop

@@ -139,7 +139,7 @@ ALONE = [
     ("q=kurta", KURTA),
     ("q=shirts", SHIRT),
     ("q=neelkanth", KURTA),
-    ("q=ethnic", set()),
+    ("q=ethnic", KURTA | SAREE),  # by the category above, and by what the data calls so
     ("q=cotton%20linen", KURTA | SHIRT),
     ("q=zzz", set()),
 ]
@@ -149,7 +149,8 @@ TOGETHER = [
     ("brand={neel}&brand={kabir}&gender=men", SHIRT),
     ("occasion={work}&discounted=true", KURTA),
     ("q=linen&gender=women", set()),
-    ("q=indigo&category=women&sort=price", KURTA),
+    ("q=indigo&category=women&sort=price", KURTA | SAREE),
+    ("q=straight&category=women&sort=price", KURTA),
     ("vendor={vendor}&gender=women&color=indigo&rating_min=0&in_stock=true&price_min=1&discounted=true", SAREE),
 ]
 

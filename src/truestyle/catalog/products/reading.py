@@ -1,6 +1,6 @@
 """Products for the wire: the page, the card, and the filters of the list."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -100,11 +100,14 @@ def _by_id_or_slug(field: str, names: list[str]) -> dict[str, Any]:
     return {"$or": [{f"{field}.id": {"$in": ids}}, by_slug]} if ids else by_slug
 
 
+def bound(caller: Caller | None, filters: Filters) -> dict[str, Any]:
+    """What a cursor of the list is bound to, whoever answers: what was asked, and what the caller may see."""
+    return {**visible(caller), **asdict(filters)}
+
+
 async def find(store: Store, caller: Caller | None, filters: Filters, query: PageQuery) -> Found[ProductCard]:
-    """One page of cards."""
-    if query.sort == "relevance" and not filters.q:
-        query = PageQuery("-popularity", query.page, query.size, query.cursor)
-    rows, total, cursor = await store.products.cards(await where(store, caller, filters), query)
+    """One page of cards, from MongoDB."""
+    rows, total, cursor = await store.products.cards(await where(store, caller, filters), query, bound(caller, filters))
     return Found([card(row, store.shop) for row in rows], query, total, cursor)
 
 

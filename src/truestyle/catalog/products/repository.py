@@ -1,6 +1,6 @@
 """Products in MongoDB: every filter and sort has its index."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from truestyle.catalog.products.models import Product, ProductStatus
-from truestyle.kit import clock, paging
+from truestyle.kit import clock
 from truestyle.kit.paging import PageQuery
 from truestyle.kit.repository import Repository, Row, holding, refused
 from truestyle.kit.trail import Watch
@@ -20,7 +20,6 @@ CARD_FIELDS = (
 )
 CARD = dict.fromkeys(CARD_FIELDS, 1)
 AVERAGE = {"$round": [{"$divide": ["$rating_sum", "$rating.count"]}, 2]}
-SCORE = {"$meta": "textScore"}
 
 
 class Products(Repository[Product]):
@@ -152,38 +151,23 @@ class Products(Repository[Product]):
         rows = [(row["_id"], row["images"]) async for row in shown]
         return rows, totals[0]["n"] if totals else 0
 
-    async def cards(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
-        """One page of rows with the fields of a card."""
-        if query.sort == "relevance":
-            return await self._relevant(where, query)
-        return await self.find_rows(where, query, SORT_KEYS, CARD)
+    async def outlines(self, fields: Iterable[str]) -> AsyncIterator[Row]:
+        """These fields of every product, whoever may see it: what search is built from."""
+        found = self.collection.find({}, dict.fromkeys(fields, 1), session=self.session, batch_size=500)
+        async for row in found:
+            yield row
 
-    async def _relevant(self, where: Mapping[str, Any], query: PageQuery) -> tuple[list[Row], int | None, str | None]:
-        """By text score, which is a product's own: whatever is added, a cursor goes on where it stood."""
-        bound = paging.fingerprint(query.sort, where)
-        after, skip, total = list[Row](), 0, None
-        if query.cursor is None:
-            total = await self.count(where)
-            skip = ((query.page or 1) - 1) * query.size
-        else:
-            after = [{"$match": paging.after("score", -1, *paging.decode(query.cursor, bound))}]
-        found = await self.collection.aggregate(
-            [
-                {"$match": where},
-                {"$project": {**CARD, "score": SCORE}},
-                *after,
-                {"$sort": {"score": -1, "_id": -1}},
-                {"$skip": skip},
-                {"$limit": query.size + 1},
-            ],
-            session=self.session,
-        )
-        rows = await found.to_list()
-        following = None
-        if len(rows) > query.size:
-            rows = rows[: query.size]
-            following = paging.encode(bound, rows[-1]["score"], rows[-1]["_id"])
-        return rows, total, following
+    async def cards_of(self, ids: Sequence[ObjectId], where: Mapping[str, Any]) -> list[Row]:
+        """The fields of a card of these products, in this order, within `where`; the missing are left out."""
+        found = self.collection.find({"$and": [{"_id": {"$in": list(ids)}}, where]}, CARD, session=self.session)
+        rows = {row["_id"]: row async for row in found}
+        return [rows[one] for one in ids if one in rows]
+
+    async def cards(
+        self, where: Mapping[str, Any], query: PageQuery, bound: Mapping[str, Any] | None = None
+    ) -> tuple[list[Row], int | None, str | None]:
+        """One page of rows with the fields of a card. `bound`: what a cursor is bound to, if not to `where`."""
+        return await self.find_rows(where, query, SORT_KEYS, CARD, bound=bound)
 
     async def set_stock_flags(self, flags: Mapping[ObjectId, tuple[bool, Sequence[str]]]) -> None:
         """(in_stock, sizes in stock) of products whose SKUs ran out or came back."""

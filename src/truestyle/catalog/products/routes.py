@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 from fastapi import Query as Ask
 from fastapi.responses import RedirectResponse
 from pydantic import StringConstraints
@@ -12,10 +12,8 @@ from truestyle.auth.permissions import Permission
 from truestyle.catalog.products import neighbours, reading, service
 from truestyle.catalog.products.models import ProductAnswer, ProductCard, ProductChange, ProductCreate
 from truestyle.catalog.products.neighbours import Comparison
-from truestyle.catalog.products.reading import Filters
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, Version, allowed
-from truestyle.infra.http.limits import Limit, limited
-from truestyle.infra.http.route import gathered, router
+from truestyle.infra.http.route import router
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Stock, StockSet
 from truestyle.inventory.repository import InsufficientStock
@@ -26,16 +24,7 @@ from truestyle.kit.types import Id, object_id
 routes = router("/products", tag="Products")
 Writer = Annotated[Caller, allowed(Permission.PRODUCTS_WRITE)]
 Keeper = Annotated[Caller, allowed(Permission.STOCK_WRITE)]
-SORTS = ("-created_at", "relevance", "price", "-price", "-rating", "-popularity", "name")
-Query = Annotated[PageQuery, paging(*SORTS)]
 Ids = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{24}(,[0-9a-fA-F]{24}){0,19}$")]
-
-
-async def _relevance_first(request: Request, query: Query) -> PageQuery:
-    """With words to search for, the best matches come first unless another order is asked for."""
-    if request.query_params.get("q") and "sort" not in request.query_params:
-        return PageQuery("relevance", query.page, query.size, query.cursor)
-    return query
 
 
 @routes.post("", status_code=201, responses=responses(Duplicate))
@@ -44,18 +33,6 @@ async def create_product(body: ProductCreate, response: Response, store: Db, cal
     product = await service.create(store, caller, body)
     response.headers["location"] = f"{store.shop.api_v1_prefix}/products/{product.id}"
     return await reading.answer(store, product)
-
-
-@routes.get("", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN)
-@limited(Limit.SEARCH, when="q")
-async def list_products(
-    store: Db,
-    caller: MaybeCaller,
-    filters: Annotated[Filters, gathered(Filters)],
-    query: Annotated[PageQuery, Depends(_relevance_first)],
-) -> Page[ProductCard]:
-    """Cards of products, filtered, sorted, or found by words."""
-    return (await reading.find(store, caller, filters, query)).page()
 
 
 @routes.get("/compare", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))
