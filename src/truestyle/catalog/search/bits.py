@@ -11,9 +11,10 @@ FEW = 256  # slots that are kept one by one; beyond, as a bitmap
 class Bits:
     """A set of slots."""
 
-    __slots__ = ("_few", "_int", "_raw", "size")
+    __slots__ = ("_few", "_int", "_most", "_raw", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, few: int = FEW) -> None:
+        self._most = few
         self.size = 0
         self._few: set[int] | None = set()
         self._raw = bytearray()
@@ -24,7 +25,7 @@ class Bits:
         self.size += 1
         if self._few is not None:
             self._few.add(slot)
-            if len(self._few) <= FEW:
+            if len(self._few) <= self._most:
                 return
             few, self._few = self._few, None
         else:
@@ -52,6 +53,13 @@ class Bits:
         if self._int is None:
             self._int = int.from_bytes(self._raw, "little")
         return self._int
+
+    def among(self, rows: int, raw: bytes) -> int:
+        """How many of its slots are in `rows`, which is also given as bytes (`spread`)."""
+        if self._few is None:
+            return (int(self) & rows).bit_count()
+        end = len(raw) << 3
+        return sum(raw[slot >> 3] >> (slot & 7) & 1 for slot in self._few if slot < end)
 
 
 class Numbers:
@@ -111,6 +119,11 @@ class Numbers:
                 highest = within
                 high |= 1 << place
         return low, high
+
+
+def spread(bits: int) -> bytes:
+    """A bitmap as bytes."""
+    return bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
 
 
 def joined(slots: set[int]) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from truestyle.catalog.search.bits import Bits, Numbers, each
+from truestyle.catalog.search.bits import FEW, Bits, Numbers, each
 from truestyle.catalog.search.tree import Tree
 from truestyle.catalog.search.vocabulary import Vocabulary
 from truestyle.catalog.search.words import pairs
@@ -23,6 +23,9 @@ FIELDS = (
 )
 # A word counts by where it stands.
 WEIGHTS = {"name": 8, "type": 6, "brand": 5, "category": 4, "tags": 4, "looks": 3, "description": 1}
+WORDS = frozenset(f"word {field}" for field in WEIGHTS if field != "category")
+FEW_CHOICES = 16  # slots: values of facets are counted with every question, so they are bitmaps sooner
+MOST_BEGINNINGS = 30  # words that begin alike and are looked for
 TITLES = ("word name", "word type", "word tags")
 SORTS = ("price", "rating", "popularity", "name", "created_at")
 SORTED_WHOLE = 2000  # hits that are sorted; of more, the order of all products is walked until the page is full
@@ -35,7 +38,7 @@ class Value(Bits):
     __slots__ = ("kind", "label", "value")
 
     def __init__(self, kind: str, value: Any) -> None:
-        super().__init__()
+        super().__init__(FEW if kind in WORDS else FEW_CHOICES)
         self.kind, self.value, self.label = kind, value, ""
 
 
@@ -175,9 +178,19 @@ class Index:
             found |= self.word(field, stem)
         return found
 
+    def begun(self, beginning: str) -> list[str]:
+        """The stems that begin so, the commonest first."""
+        kinds = [self.kinds[kind] for kind in WORDS if kind in self.kinds]
+
+        def uses(stem: str) -> int:
+            return sum(there[stem].size for there in kinds if stem in there) + len(self.tree.called(stem))
+
+        found = sorted(self.vocabulary.beginning(beginning), key=lambda stem: (-uses(stem), stem))
+        return found[:MOST_BEGINNINGS]
+
     def written(self, beginning: str) -> Iterator[tuple[str, int]]:
         """Words that begin so, as they are written in names, types and tags, and the products with them there."""
-        for stem in self.vocabulary.beginning(beginning):
+        for stem in self.begun(beginning):
             found = [value for kind in TITLES if (value := self.kinds.get(kind, {}).get(stem))]
             if found:
                 rows = 0
@@ -215,11 +228,10 @@ class Index:
         found = there.get(value)
         if found is None:
             found = there[value] = Value(kind, value)
-            if kind.startswith("word "):
+            found.label = label
+            if kind in WORDS:
                 self.vocabulary.enter(value)
-        if kind.startswith("word "):
-            found.label = min(found.label or label, label, key=lambda one: (len(one), one))  # of kurtas: kurta
-        else:
+        elif kind not in WORDS or len(label) < len(found.label):
             found.label = label
         return found
 
@@ -227,7 +239,7 @@ class Index:
         value.drop(slot)
         if not value.size:
             del self.kinds[value.kind][value.value]
-            if value.kind.startswith("word "):
+            if value.kind in WORDS:
                 self.vocabulary.leave(value.value)
 
     def _sort(self, old: Entry | None, new: Entry | None) -> None:

@@ -5,13 +5,14 @@ on where it stood.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from truestyle.catalog.search.index import WEIGHTS, Index
 from truestyle.catalog.search.words import Stems, Term, alike, terms
 
 EXACT, ALIKE = 3, 2  # times the weight of the field
 BEGINS_FROM = 2  # letters
+MOST_ERRORS = 3  # words of a question that may be typing errors
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Meant:
 
     said: tuple[tuple[int, Stems], ...]
     rows: int
+    guessed: bool = False  # from a typing error, which takes its time
 
 
 @dataclass(frozen=True)
@@ -32,30 +34,39 @@ class Match:
 
 def match(index: Index, question: str, among: int, *, unfinished: bool = False) -> Match:
     """The products `among` which have most of the words asked for; `unfinished`: the last word is still being typed."""
-    found = [one for term in terms(question) for one in understood(index, term, among)]
+    found, unknown = list[Meant](), 0
+    for term in terms(question):
+        meant = understood(index, term, among, guessing=unknown < MOST_ERRORS)
+        unknown += sum(one.guessed for one in meant)
+        found += meant
     if unfinished and question[-1:].isalnum() and (last := terms(question)[-1:]):
-        beginnings = _there(index, ((ALIKE, (one,)) for one in index.vocabulary.beginning(last[0].stems[-1])), among)
+        beginnings = _there(index, ((ALIKE, (one,)) for one in index.begun(last[0].stems[-1])), among)
         if beginnings.rows:
             found[-1] = Meant((*found[-1].said, *beginnings.said), found[-1].rows | beginnings.rows)
     return Match(rows, _levels(index, found, rows)) if (rows := _most(found, among)) else Match(0, ())
 
 
-def understood(index: Index, term: Term, among: int) -> list[Meant]:
-    """What is meant by a term; a phrase that nothing is called is taken word by word."""
+def understood(index: Index, term: Term, among: int, *, guessing: bool = True) -> list[Meant]:
+    """What is meant by a term; a phrase that nothing is called is taken word by word. `guessing`: at typing errors."""
     vocabulary, single = index.vocabulary, len(term.stems) == 1
     sounding = ((ALIKE, (one,)) for one in vocabulary.sounding(term.stems[0])) if single else ()
     meant = _there(index, [(EXACT, term.stems), *((ALIKE, one) for one in term.alike), *sounding], among)
     if meant.rows:
         return [meant]
     if not single:
-        return [one for stem in term.stems for one in understood(index, Term((stem,), alike(stem)), among)]
+        return [
+            one
+            for stem in term.stems
+            for one in understood(index, Term((stem,), alike(stem)), among, guessing=guessing)
+        ]
     word = term.stems[0]
-    guesses: list[Iterable[str]] = [vocabulary.beginning(word)] if len(word) >= BEGINS_FROM else []
-    for guessed in (*guesses, *vocabulary.near(word)):
-        meant = _there(index, _with_alike(guessed), among)
+    if len(word) >= BEGINS_FROM and (meant := _there(index, _with_alike(index.begun(word)), among)).rows:
+        return [meant]
+    for near in vocabulary.near(word) if guessing else ():
+        meant = _there(index, _with_alike(near), among)
         if meant.rows:
-            return [meant]
-    return [Meant((), 0)]
+            return [replace(meant, guessed=True)]
+    return [Meant((), 0, guessed=True)]
 
 
 def _with_alike(guessed: Iterable[str]) -> Iterator[tuple[int, Stems]]:

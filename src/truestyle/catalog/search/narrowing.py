@@ -10,6 +10,7 @@ from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.catalog.products.models import ProductStatus
 from truestyle.catalog.products.reading import Filters
+from truestyle.catalog.search.bits import spread
 from truestyle.catalog.search.index import Index
 from truestyle.catalog.search.models import Facets, FacetValue, PriceBucket, PriceFacet
 
@@ -92,11 +93,8 @@ def facets(index: Index, among: int, conditions: Mapping[str, int]) -> Facets:
 
 
 def _values(index: Index, kind: str, rows: int) -> list[FacetValue]:
-    counted = (
-        FacetValue(value=value, label=one.label, count=count)
-        for value, one in index.kinds.get(kind, {}).items()
-        if (count := (int(one) & rows).bit_count())
-    )
+    raw = spread(rows)
+    counted = [(one.among(rows, raw), one.label, value) for value, one in index.kinds.get(kind, {}).items()]
     return _first(counted)
 
 
@@ -113,14 +111,14 @@ def _categories(index: Index, rows: int) -> list[FacetValue]:
             seen.add(above)
             above = branches[above].parent_id
     return _first(
-        FacetValue(value=branches[key].slug, label=branches[key].name, count=count)
-        for key, theirs in total.items()
-        if key in branches and (count := theirs.bit_count())
+        (theirs.bit_count(), branches[key].name, branches[key].slug) for key, theirs in total.items() if key in branches
     )
 
 
-def _first(values: Iterable[FacetValue]) -> list[FacetValue]:
-    return sorted(values, key=lambda one: (-one.count, one.label, one.value))[:MOST_VALUES]
+def _first(counted: Iterable[tuple[int, str, str]]) -> list[FacetValue]:
+    """The fullest of (count, label, value); the empty are left out."""
+    ordered = sorted((-count, label, value) for count, label, value in counted if count)
+    return [FacetValue(value=value, label=label, count=-count) for count, label, value in ordered[:MOST_VALUES]]
 
 
 def _prices(index: Index, rows: int) -> PriceFacet:

@@ -6,7 +6,8 @@ from itertools import islice
 
 from truestyle.catalog.search.words import SOUNDS_FROM, errors_allowed, known, sound, within
 
-MOST_BEGINNINGS = 300  # words that begin alike and are looked at
+MOST_BEGINNINGS = 500  # words that begin alike and are looked at
+MOST_REMEMBERED = 1000  # questions for near words
 
 
 class Vocabulary:
@@ -15,6 +16,7 @@ class Vocabulary:
     def __init__(self) -> None:
         self._uses: dict[str, int] = {}
         self._sorted: list[str] = []
+        self._near: dict[str, list[set[str]]] = {}  # until a word comes or goes
         self._by_length: dict[int, dict[str, tuple[int, set[str]]]] = {}  # spelling → (its letters, stems)
         for one in known():
             self.enter(one)
@@ -23,6 +25,7 @@ class Vocabulary:
         """One more field uses it."""
         uses = self._uses[stem] = self._uses.get(stem, 0) + 1
         if uses == 1:
+            self._near.clear()
             insort(self._sorted, stem)
             for spelling in _spellings(stem):
                 of_length = self._by_length.setdefault(len(spelling), {})
@@ -33,6 +36,7 @@ class Vocabulary:
         self._uses[stem] -= 1
         if self._uses[stem]:
             return
+        self._near.clear()
         del self._uses[stem]
         del self._sorted[bisect_left(self._sorted, stem)]
         for spelling in _spellings(stem):
@@ -49,13 +53,19 @@ class Vocabulary:
         return self._by_length.get(len(spelling), {}).get(spelling, (0, set[str]()))[1] - {stem}
 
     def beginning(self, letters: str) -> list[str]:
-        """The stems that begin so, the shortest first."""
+        """Stems that begin so."""
         first = bisect_left(self._sorted, letters)
-        found = (one for one in islice(self._sorted, first, first + MOST_BEGINNINGS) if one.startswith(letters))
-        return sorted(found, key=lambda one: (len(one), one))
+        return [one for one in islice(self._sorted, first, first + MOST_BEGINNINGS) if one.startswith(letters)]
 
     def near(self, stem: str) -> list[set[str]]:
         """The stems that this one may be a typing error for: those at one letter, and if it is long, at two."""
+        if stem not in self._near:
+            while len(self._near) >= MOST_REMEMBERED:
+                del self._near[next(iter(self._near))]
+            self._near[stem] = self._found_near(stem)
+        return self._near[stem]
+
+    def _found_near(self, stem: str) -> list[set[str]]:
         most = errors_allowed(stem)
         tried = {stem, sound(stem)} if len(sound(stem)) >= SOUNDS_FROM else {stem}
         found: list[set[str]] = []
@@ -77,7 +87,8 @@ class Vocabulary:
 
 
 def _spellings(stem: str) -> set[str]:
-    return {stem, sound(stem)}
+    """How it may be meant; numbers are what they are."""
+    return set() if any(letter.isdigit() for letter in stem) else {stem, sound(stem)}
 
 
 def _letters(word: str) -> int:

@@ -160,6 +160,14 @@ def within(one: str, other: str, most: int) -> bool:
     """Whether at most `most` letters are missing, too many, wrong, or changed with their neighbour."""
     if abs(len(one) - len(other)) > most:
         return False
+    start, end = 0, min(len(one), len(other))
+    while start < end and one[start] == other[start]:
+        start += 1
+    one, other = one[start:], other[start:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    if most < 2:  # noqa: PLR2004 - what is left is at most one letter each, or two that changed places
+        return max(len(one), len(other)) <= most or (most == 1 and len(one) == 2 and one == other[::-1])  # noqa: PLR2004
     before: list[int] = []
     last = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
