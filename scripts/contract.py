@@ -38,6 +38,7 @@ CODES: dict[str, int] = {
     "rate_limited": 429,
     "service_unavailable": 503,
     "request_timeout": 408,
+    "mfa_setup_required": 403,  # where a setting wants MFA of administrators
     "preview_stale": 409,  # a bulk change whose rows have changed since the preview
     "several_lines": 409,  # the other seeds' /cart/update and /cart/remove
 }

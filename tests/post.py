@@ -24,9 +24,9 @@ class Post:
         """What about."""
         return [str(one["subject"]) for one in await self.of(email)]
 
-    async def text(self, email: str) -> str:
-        """The text of the newest."""
-        mails = await self.of(email)
+    async def text(self, email: str, subject: str | None = None) -> str:
+        """The text of the newest, or of the newest about something."""
+        mails = [one for one in await self.of(email) if subject in {None, one["subject"]}]
         assert mails, f"no mail to {email}"
         part = mails[-1].get_body(("plain",))
         assert part is not None

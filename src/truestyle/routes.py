@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from truestyle import health
 from truestyle.auth import mailed_routes, rbac_routes
 from truestyle.auth import routes as auth
+from truestyle.auth.mfa import routes as mfa
 from truestyle.cart import routes as cart
 from truestyle.cart import wish_routes
 from truestyle.catalog import categories
@@ -41,6 +42,7 @@ for _router, _resources in ((lookups, RESOURCES), (content, CONTENT)):
 ROUTERS: tuple[APIRouter, ...] = (
     auth.routes,
     mailed_routes.routes,
+    mfa.routes,
     users.routes,
     user_administration.routes,
     rbac_routes.routes,

@@ -192,6 +192,9 @@ class AuthSettings(Group):
     password_scheme: Literal["argon2id", "bcrypt_sha256"] = Field(
         "argon2id", description="How new passwords are hashed; hashes of the other kinds are verified and replaced."
     )
+    mfa_required_for_admins: bool = Field(
+        default=False, description="Administrators may do nothing but switch MFA on until they have."
+    )
     seed_admin_email: str | None = Field(None, description="E-mail of the first admin.")
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from truestyle.auth.codes import Codes
 from truestyle.auth.gate import Gate
 from truestyle.auth.lockout import Lockout
+from truestyle.auth.mfa.service import Relocker
 from truestyle.auth.passwords import Passwords
 from truestyle.auth.service import Keys
 from truestyle.auth.tokens import Tokens
@@ -72,7 +73,7 @@ class Shop:
         peppers = rotating(settings.auth.token_hash_pepper)
         self.box = Box(peppers)
         tokens = Tokens(settings.auth)
-        gate = Gate(self.store, tokens, self.cache, self.push, settings.data.perm_cache_ttl_seconds)
+        gate = Gate(self.store, tokens, self.cache, self.push, settings)
         lockout = Lockout(self.store.failures, tokens.hash, settings.limits)
         life = timedelta(days=settings.auth.refresh_token_expire_days)
         self.keys = Keys(
@@ -89,7 +90,9 @@ class Shop:
         self.limits = Limits(settings.limits, gate, self.limiter)
         self.till = Till(self.store)
         self.sealer = Sealer(self.store, [key_from(one) for one in peppers])
-        self.worker = Worker(self.store.outbox, handlers(self), [self.sealer.seal, self.requests.expire])
+        relocker = Relocker(self.store, self.box)
+        chores = [self.sealer.seal, self.requests.expire, relocker.relock]
+        self.worker = Worker(self.store.outbox, handlers(self), chores)
         self.ready = asyncio.Event()
         self._later: asyncio.Task[None] | None = None
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from truestyle.auth.mfa.repository import SecondFactors
 from truestyle.auth.repository import (
     Failures,
     OneTimeCodes,
@@ -57,6 +58,7 @@ class Store:
         self.revocations = Revocations(db, session)
         self.failures = Failures(db, session)
         self.codes = OneTimeCodes(db, session)
+        self.second_factors = SecondFactors(db, session)
         self.roles = Roles(db, session)
         self.permissions = Permissions(db, session)
         self.role_permissions = RolePermissions(db, session)

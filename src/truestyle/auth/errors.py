@@ -44,6 +44,25 @@ class RefreshReused(Unauthenticated):
     code, detail = "refresh_reused", "This refresh token was used before. The session has been ended."
 
 
+class MfaInvalid(Unauthenticated):
+    """Not a code of this account that is good now, or one that was used."""
+
+    code, detail = "mfa_invalid", "This code is not right, or was used before."
+
+
+class MfaSetupRequired(Problem):
+    """The store wants a second factor of administrators, and this one has none yet."""
+
+    status, code = 403, "mfa_setup_required"
+    detail = "Administrators of this store must switch MFA on first: POST /auth/mfa/setup."
+
+
+class StepUpRequired(Problem):
+    """Whoever has a second factor shows it again for this."""
+
+    status, code, detail = 403, "step_up_required", "This needs a fresh code: POST /auth/step-up, then try again."
+
+
 class AccountSuspended(Problem):
     """The right password of an account that may not be used."""
 
@@ -51,12 +70,12 @@ class AccountSuspended(Problem):
 
 
 class AccountLocked(Problem):
-    """Too many wrong passwords, whether or not there is such an account."""
+    """Too many wrong passwords, whether or not there is such an account; or too many wrong codes."""
 
     status, code, detail = 423, "account_locked", "Too many wrong passwords. Try again later, or reset the password."
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__(headers={"Retry-After": str(seconds)})
+    def __init__(self, seconds: int, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": str(seconds)})
 
 
 class EmailNotVerified(Problem):

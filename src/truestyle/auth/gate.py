@@ -14,11 +14,13 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from truestyle.auth.errors import TokenRevoked
 from truestyle.auth.models import Caller, Ended
+from truestyle.auth.permissions import Permission, Role
 from truestyle.auth.repository import SUBJECT
 from truestyle.auth.tokens import Tokens
 from truestyle.infra.cache import Cache
 from truestyle.infra.push import Push
 from truestyle.kit import clock
+from truestyle.settings import Settings
 from truestyle.store import Store
 from truestyle.users.models import UserStatus
 
@@ -29,9 +31,10 @@ MOST = 10_000  # tokens
 class Gate:
     """Resolves callers for one process."""
 
-    def __init__(self, store: Store, tokens: Tokens, cache: Cache, push: Push, policy_seconds: int) -> None:
+    def __init__(self, store: Store, tokens: Tokens, cache: Cache, push: Push, settings: Settings) -> None:
         self._store, self._tokens, self._cache, self._push = store, tokens, cache, push
-        self._policy_seconds = policy_seconds
+        self._policy_seconds = settings.data.perm_cache_ttl_seconds
+        self._mfa_of_admins = settings.auth.mfa_required_for_admins
         self._known: OrderedDict[str, tuple[float, int, Caller]] = OrderedDict()
         self._forgotten = 0  # how often: what was read before the last time must not be remembered after it
         push.on_revocation(self._revoked)
@@ -48,14 +51,21 @@ class Gate:
             raise TokenRevoked
         if not await self._store.sessions.live(access.session_id, access.user_id, clock.now()):
             raise TokenRevoked
-        permissions = await self.permissions(standing["role"])
-        caller = Caller(access.user_id, standing["role"], access.session_id, permissions)
+        role, mfa = standing["role"], bool(standing.get("mfa_enabled"))
+        permissions, missing = await self.permissions(role), self.requires_mfa(role) and not mfa
+        if missing:
+            permissions &= {Permission.ACCOUNT}  # for what asks the caller rather than the guard
+        caller = Caller(access.user_id, role, access.session_id, permissions, mfa=mfa, mfa_missing=missing)
         if version is not None and forgotten == self._forgotten:
             ends = time.monotonic() + min(REMEMBERED, access.expires - time.time())
             self._known[raw] = (ends, version, caller)
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
         return caller
+
+    def requires_mfa(self, role: str) -> bool:
+        """Whether accounts of this role must have a second factor before they may do anything."""
+        return self._mfa_of_admins and role == Role.ADMIN
 
     async def permissions(self, role: str) -> frozenset[str]:
         """What a role may do; cached under the version of the RBAC rows."""

@@ -20,6 +20,8 @@ class Caller:
     role: str
     session_id: ObjectId
     permissions: frozenset[str]
+    mfa: bool = False
+    mfa_missing: bool = False  # required of them, and not switched on: then the permissions are only the account's own
 
     def may(self, permission: str) -> bool:
         """Whether the caller holds a permission."""
@@ -36,6 +38,7 @@ class Session(Document):
     expires_at: Timestamp
     last_used_at: Timestamp
     revoked_at: Timestamp | None = None
+    stepped_up_until: Timestamp | None = None
     ip: str | None = None
     user_agent: str | None = None
 
@@ -46,6 +49,7 @@ class Ended(StrEnum):
     REFRESH = "refresh"  # a used refresh token: seeing it again is theft
     SESSION = "session"
     USER = "user"
+    MFA = "mfa"  # a token between password and code that was used
 
 
 class Revocation(Document):
@@ -106,6 +110,7 @@ class Grant(Document):
 
 
 OtpText = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["012345"])]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[ -~]*$")]
 LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -134,6 +139,14 @@ class SignedIn(Answer):
     expires_in: int = Field(description="Seconds until the access token ends.")
     user: UserAnswer
     refresh_token: str | None = Field(default=None, exclude_if=lambda token: token is None)
+
+
+class MfaAsked(Answer):
+    """The password was right, and a code is wanted at `/auth/mfa/verify`: there is no session yet."""
+
+    mfa_required: Literal[True] = True
+    mfa_token: str
+    expires_in: int = Field(description="Seconds until the token ends.")
 
 
 class ChangePassword(Body):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Response
 
 from truestyle.auth import rbac
+from truestyle.auth.errors import StepUpRequired
 from truestyle.auth.models import Caller, Grant, PermissionRow, RoleRow
 from truestyle.auth.permissions import Permission
 from truestyle.auth.rbac import GrantChange, GrantWrite, PermissionCreate, RoleCreate, RoleFilter, RoleWrite
@@ -15,7 +16,8 @@ from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
 
 routes = router(tag="Roles")
-Guard = Annotated[Caller, allowed(Permission.RBAC_WRITE)]
+Reader = Annotated[Caller, allowed(Permission.RBAC_WRITE)]
+Guard = Annotated[Caller, allowed(Permission.RBAC_WRITE, step_up=True)]
 Paged = Annotated[PageQuery, paging("code", "-created_at", "created_at")]
 GrantsPaged = Annotated[PageQuery, paging("created_at", "-created_at")]
 
@@ -24,7 +26,7 @@ def _location(response: Response, store: Any, path: str, key: object) -> None:
     response.headers["location"] = f"{store.shop.api_v1_prefix}{path}/{key}"
 
 
-@routes.post("/roles", status_code=201, responses=responses(Duplicate))
+@routes.post("/roles", status_code=201, responses=responses(Duplicate, StepUpRequired))
 async def create_role(body: RoleCreate, response: Response, store: Db, _: Guard) -> RoleRow:
     """Add a role, which may do nothing yet."""
     role = await rbac.add_role(store, body)
@@ -33,13 +35,13 @@ async def create_role(body: RoleCreate, response: Response, store: Db, _: Guard)
 
 
 @routes.get("/roles")
-async def list_roles(store: Db, query: Paged, _: Guard) -> Page[RoleRow]:
+async def list_roles(store: Db, query: Paged, _: Reader) -> Page[RoleRow]:
     """List roles."""
     return (await store.roles.find({}, query)).page()
 
 
 @routes.get("/roles/{role_id}", responses=responses(NotFound))
-async def get_role(role_id: Id, store: Db, _: Guard) -> RoleRow:
+async def get_role(role_id: Id, store: Db, _: Reader) -> RoleRow:
     """One role."""
     return await store.roles.get(role_id)
 
@@ -51,13 +53,13 @@ async def change_role(role_id: Id, body: RoleWrite, store: Db, _: Guard, version
     return await rbac.rename_role(store, role_id, body, version)
 
 
-@routes.delete("/roles/{role_id}", status_code=204, responses=responses(NotFound, InUse))
+@routes.delete("/roles/{role_id}", status_code=204, responses=responses(NotFound, InUse, StepUpRequired))
 async def remove_role(role_id: Id, shop: ShopDep, _: Guard) -> None:
     """Delete a role that nobody has."""
     await rbac.remove_role(shop, role_id)
 
 
-@routes.post("/permissions", status_code=201, responses=responses(Duplicate))
+@routes.post("/permissions", status_code=201, responses=responses(Duplicate, StepUpRequired))
 async def create_permission(body: PermissionCreate, response: Response, store: Db, _: Guard) -> PermissionRow:
     """Add a permission for integrations to ask about."""
     row = await rbac.add_permission(store, body)
@@ -66,24 +68,24 @@ async def create_permission(body: PermissionCreate, response: Response, store: D
 
 
 @routes.get("/permissions")
-async def list_permissions(store: Db, query: Paged, _: Guard) -> Page[PermissionRow]:
+async def list_permissions(store: Db, query: Paged, _: Reader) -> Page[PermissionRow]:
     """List permissions."""
     return (await store.permissions.find({}, query)).page()
 
 
 @routes.get("/permissions/{permission_id}", responses=responses(NotFound))
-async def get_permission(permission_id: Id, store: Db, _: Guard) -> PermissionRow:
+async def get_permission(permission_id: Id, store: Db, _: Reader) -> PermissionRow:
     """One permission."""
     return await store.permissions.get(permission_id)
 
 
-@routes.delete("/permissions/{permission_id}", status_code=204, responses=responses(NotFound, InUse))
+@routes.delete("/permissions/{permission_id}", status_code=204, responses=responses(NotFound, InUse, StepUpRequired))
 async def remove_permission(permission_id: Id, store: Db, _: Guard) -> None:
     """Delete a permission that is not built in and that no role holds."""
     await rbac.remove_permission(store, permission_id)
 
 
-@routes.post("/role-permissions", status_code=201, responses=responses(Duplicate))
+@routes.post("/role-permissions", status_code=201, responses=responses(Duplicate, StepUpRequired))
 async def create_role_permission(body: GrantWrite, response: Response, shop: ShopDep, _: Guard) -> Grant:
     """Let a role do something more."""
     row = await rbac.grant(shop, body)
@@ -92,13 +94,13 @@ async def create_role_permission(body: GrantWrite, response: Response, shop: Sho
 
 
 @routes.get("/role-permissions")
-async def list_role_permissions(store: Db, query: GrantsPaged, _: Guard, role: RoleFilter = None) -> Page[Grant]:
+async def list_role_permissions(store: Db, query: GrantsPaged, _: Reader, role: RoleFilter = None) -> Page[Grant]:
     """Who may do what."""
     return (await store.role_permissions.find({} if role is None else {"role": role}, query)).page()
 
 
 @routes.get("/role-permissions/{grant_id}", responses=responses(NotFound))
-async def get_role_permission(grant_id: Id, store: Db, _: Guard) -> Grant:
+async def get_role_permission(grant_id: Id, store: Db, _: Reader) -> Grant:
     """One grant."""
     return await store.role_permissions.get(grant_id)
 
@@ -108,7 +110,7 @@ async def change_role_permission(grant_id: Id, body: GrantChange, shop: ShopDep,
     return await rbac.change_grant(shop, grant_id, body, version)
 
 
-@routes.delete("/role-permissions/{grant_id}", status_code=204, responses=responses(NotFound, InUse))
+@routes.delete("/role-permissions/{grant_id}", status_code=204, responses=responses(NotFound, InUse, StepUpRequired))
 async def remove_role_permission(grant_id: Id, shop: ShopDep, _: Guard) -> None:
     """Take a permission from a role."""
     await rbac.revoke(shop, grant_id)
@@ -119,13 +121,13 @@ for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
         "/roles/{role_id}",
         change_role,
         methods=[_method],
-        responses=responses(NotFound, VersionConflict),
+        responses=responses(NotFound, VersionConflict, StepUpRequired),
         name=f"{_verb}_role",
     )
     routes.add_api_route(
         "/role-permissions/{grant_id}",
         change_role_permission,
         methods=[_method],
-        responses=responses(NotFound, Duplicate, InUse, VersionConflict),
+        responses=responses(NotFound, Duplicate, InUse, VersionConflict, StepUpRequired),
         name=f"{_verb}_role_permission",
     )

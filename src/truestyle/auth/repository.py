@@ -47,6 +47,16 @@ class Sessions(Repository[Session]):
         where = {"_id": session_id, "user_id": user_id, "revoked_at": None, "expires_at": {"$gt": moment}}
         return await self.collection.find_one(where, {"_id": 1}, session=self.session) is not None
 
+    async def step_up(self, session_id: ObjectId, user_id: ObjectId, until: datetime) -> bool:
+        """Let a live session do what asks for a fresh code, for a time; whether it was there."""
+        where = {"user_id": user_id, "revoked_at": None}
+        return await self.change(session_id, {"$set": {"stepped_up_until": until}}, where=where) is not None
+
+    async def stepped_up(self, session_id: ObjectId, moment: datetime) -> bool:
+        """Whether it may."""
+        where = {"_id": session_id, "revoked_at": None, "stepped_up_until": {"$gt": moment}}
+        return await self.collection.find_one(where, {"_id": 1}, session=self.session) is not None
+
     async def rotate(self, session_id: ObjectId, used: bytes, successor: bytes, moment: datetime) -> Session | None:
         """Make `successor` current if `used` is; None if it is not, or the session ended."""
         row = await self.collection.find_one_and_update(
@@ -105,6 +115,10 @@ class Revocations(Repository[Revocation]):
             {"$setOnInsert": {"session_id": session_id, "expires_at": expires_at, "created_at": clock.now()}},
             upsert=True,
         )
+
+    async def use_mfa(self, key: bytes, user_id: ObjectId, expires_at: datetime) -> None:
+        """Use the token between password and code, once. Raises Duplicate."""
+        await self.add(Revocation(kind=Ended.MFA, subject=key, user_id=user_id, expires_at=expires_at))
 
     async def used_at(self, token_hashes: Sequence[bytes], session_id: ObjectId) -> datetime | None:
         """When this refresh token of this session was first used; None if it never was."""
@@ -195,15 +209,18 @@ class Failures(Collection):
         if writes:
             await self.collection.bulk_write(writes, ordered=False)
 
-    async def failed(self, key: bytes, most: int, moment: datetime, lock: timedelta, *, doubles: bool) -> None:
-        """A pending try was wrong. The one that fills the measure locks; with `doubles` for longer each time."""
+    async def failed(self, key: bytes, most: int, moment: datetime, lock: timedelta, *, doubles: bool) -> bool:
+        """A pending try was wrong. The one that fills the measure locks; with `doubles` for longer each time.
+
+        Whether it was that one.
+        """
         full: dict[str, Any] = {"$gte": ["$failed", most]}  # the new count: a later stage sees the earlier one
         seconds: dict[str, Any] = {"$literal": lock.total_seconds()}
         if doubles:
             longer = {"$pow": [2, {"$min": ["$locks", MOST_DOUBLED]}]}
             seconds = {"$cond": [full, {"$multiply": [seconds, longer]}, seconds]}
         until = {"$add": [moment, {"$multiply": [1000, seconds]}]}
-        await self.collection.update_one(
+        row = await self.collection.find_one_and_update(
             {"_id": key},
             [
                 {
@@ -221,7 +238,9 @@ class Failures(Collection):
                     }
                 },
             ],
+            return_document=ReturnDocument.AFTER,
         )
+        return row is not None and row["failed"] == most
 
     async def forget(self, account: bytes) -> None:
         """Drop what is counted for an account, from whatever address."""

@@ -6,6 +6,7 @@ from fastapi import Query, Request, Response
 from pydantic import ValidationError
 
 from truestyle.auth import service
+from truestyle.auth.answering import signed_in, welcome
 from truestyle.auth.errors import (
     AccountLocked,
     AccountSuspended,
@@ -16,16 +17,13 @@ from truestyle.auth.errors import (
     TokenRevoked,
     WeakPassword,
 )
-from truestyle.auth.models import ChangePassword, Login, Message, Refresh, SignedIn
-from truestyle.auth.service import Issued
-from truestyle.cart import service as carts
-from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, cart_token, require_same_site
+from truestyle.auth.models import ChangePassword, Login, Message, MfaAsked, Refresh, SignedIn
+from truestyle.deps import AnyCaller, Db, DeviceDep, ShopDep, SignedInCaller, require_same_site
 from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.problems import validation_failed
 from truestyle.infra.http.route import is_json, router
 from truestyle.kit import strictjson
 from truestyle.kit.errors import Duplicate, UnsupportedMediaType, ValidationFailed, responses
-from truestyle.shop import Shop
 from truestyle.users.models import Register, UserAnswer
 
 routes = router("/auth", tag="Auth")
@@ -74,13 +72,12 @@ async def register(body: Register, response: Response, shop: ShopDep) -> UserAns
     openapi_extra=LOGIN_BODY,
 )
 @limited(Limit.LOGIN)
-async def login(request: Request, response: Response, shop: ShopDep, device: DeviceDep) -> SignedIn:
-    """Sign in with JSON, or with Swagger's form."""
+async def login(request: Request, response: Response, shop: ShopDep, device: DeviceDep) -> SignedIn | MfaAsked:
+    """Sign in with JSON, or with Swagger's form; an account with MFA is asked for a code next."""
     require_same_site(request)  # it sets the cookie: a stranger's page must not sign a visitor in as somebody else
     asked = await _credentials(request)
-    issued = await service.login(shop.store, shop.keys, asked.email, asked.password, device)
-    await carts.merge(shop.store, issued.user.id, cart_token(request))
-    return _signed_in(issued, request, response, shop)
+    found = await service.login(shop.store, shop.keys, asked.email, asked.password, device)
+    return await welcome(found, request, response, shop)
 
 
 @routes.post(
@@ -97,7 +94,7 @@ async def refresh_token(request: Request, response: Response, shop: ShopDep) -> 
     if token is None:
         raise TokenInvalid
     issued = await service.refresh(shop.store, shop.keys, token)
-    return _signed_in(issued, request, response, shop, in_body=from_body is not None)
+    return signed_in(issued, request, response, shop, in_body=from_body is not None)
 
 
 @routes.post("/logout", responses=responses(CrossSite))
@@ -105,7 +102,7 @@ async def logout(
     request: Request,
     response: Response,
     shop: ShopDep,
-    caller: SignedInCaller,
+    caller: AnyCaller,
     everywhere: Annotated[bool, Query(description="End all of the account's sessions.")] = False,
 ) -> Message:
     """End this session, or all."""
@@ -172,24 +169,3 @@ def _read(model: type[Model], values: Any) -> Model:
 
 def _in_body(error: ValidationError) -> list[Any]:
     return [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-
-
-def _signed_in(issued: Issued, request: Request, response: Response, shop: Shop, *, in_body: bool = False) -> SignedIn:
-    auth = shop.settings.auth
-    mobile = request.headers.get("x-client", "").lower() == "mobile"
-    if not in_body:
-        response.set_cookie(
-            shop.settings.refresh_cookie,
-            issued.refresh,
-            max_age=auth.refresh_cookie_max_age_days * 86_400,
-            path=auth.refresh_cookie_path,
-            secure=auth.refresh_cookie_secure,
-            httponly=True,
-            samesite=auth.refresh_cookie_samesite,
-        )
-    return SignedIn(
-        access_token=issued.access,
-        expires_in=int(shop.keys.tokens.life.total_seconds()),
-        user=issued.user.answer(shop.store.shop),
-        refresh_token=issued.refresh if mobile or in_body else None,
-    )

@@ -1,6 +1,6 @@
 """Accounts and sessions: what /auth does."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -63,6 +63,13 @@ class Device:
 
 
 @dataclass(frozen=True)
+class CodeAsked:
+    """There is no session yet: a code of the second factor is wanted, with this token."""
+
+    token: str
+
+
+@dataclass(frozen=True)
 class Issued:
     """Fresh tokens of a session."""
 
@@ -104,8 +111,8 @@ async def register(
     return user
 
 
-async def login(store: Store, keys: Keys, email: str, password: str, device: Device) -> Issued:
-    """Sign in.
+async def login(store: Store, keys: Keys, email: str, password: str, device: Device) -> Issued | CodeAsked:
+    """Sign in with a password.
 
     Raises InvalidCredentials, AccountLocked, and only after the right password AccountSuspended or EmailNotVerified.
     """
@@ -122,6 +129,16 @@ async def login(store: Store, keys: Keys, email: str, password: str, device: Dev
         raise EmailNotVerified
     if user.password_hash is not None and keys.passwords.outdated(user.password_hash):
         user = await _renew_hash(store, keys, user, password)
+    return await let_in(store, keys, user, device)
+
+
+async def let_in(store: Store, keys: Keys, user: User, device: Device) -> Issued | CodeAsked:
+    """Every way of signing in ends here: a session for an account as it was read, or first the question for a code.
+
+    The caller has looked whether the account may be used. Raises InvalidCredentials as `open_session` does.
+    """
+    if user.mfa_enabled:
+        return CodeAsked(keys.tokens.mfa(user.id, user.password_hash))
     return await open_session(store, keys, user, device)
 
 
@@ -132,10 +149,13 @@ async def _renew_hash(store: Store, keys: Keys, user: User, password: str) -> Us
     return await store.users.change(user.id, {"$set": {"password_hash": fresh}}, where=where) or user
 
 
-async def open_session(store: Store, keys: Keys, user: User, device: Device) -> Issued:
-    """A new family of refresh tokens for a user, unless their standing or password changed since they were read.
+async def open_session(
+    store: Store, keys: Keys, user: User, device: Device, also: Callable[[Store], Awaitable[None]] | None = None
+) -> Issued:
+    """A new family of refresh tokens for a user, unless standing, password or MFA changed since they were read.
 
-    Both that change and this write the account, so whichever comes second sees the first. Raises InvalidCredentials.
+    Both that change and this write the account, so whichever comes second sees the first. `also` is done first, in the
+    same transaction. Raises InvalidCredentials.
     """
     moment, session_id = clock.now(), ObjectId()
     refresh = keys.tokens.first_refresh(session_id)
@@ -151,7 +171,10 @@ async def open_session(store: Store, keys: Keys, user: User, device: Device) -> 
     )
 
     async def work(tx: Store) -> None:
-        if not await tx.users.touch(user.id, status=UserStatus.ACTIVE, password_hash=user.password_hash):
+        if also is not None:
+            await also(tx)
+        as_read = {"password_hash": user.password_hash, "mfa_enabled": True if user.mfa_enabled else {"$ne": True}}
+        if not await tx.users.touch(user.id, status=UserStatus.ACTIVE, **as_read):
             raise InvalidCredentials
         if await tx.sessions.is_new_device(user.id, session.user_agent):
             facts = {"name": user.full_name, "user_agent": session.user_agent, "ip": session.ip, "at": moment}

@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
 from joserfc import jwt
@@ -16,9 +17,20 @@ from truestyle.auth.errors import TokenExpired, TokenInvalid
 from truestyle.kit.types import object_id
 from truestyle.setting_groups import AuthSettings, rotating
 
-ISSUER, AUDIENCE, ACCESS = "truestyle", "truestyle-api", "at+jwt"
+ISSUER = "truestyle"
 ALGORITHM = "HS256"
-LEEWAY = 0
+MFA_LIFE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a token is for; one kind is never taken for another."""
+
+    typ: str
+    audience: str
+
+
+ACCESS, MFA = Kind("at+jwt", "truestyle-api"), Kind("mfa+jwt", "truestyle-mfa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,15 @@ class Access:
     user_id: ObjectId
     session_id: ObjectId
     expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """What a token between password and code says: whose, and which password was right. `key` names it in a row."""
+
+    user_id: ObjectId
+    key: bytes
+    password: str
 
 
 class Tokens:
@@ -42,39 +63,61 @@ class Tokens:
 
     def access(self, user_id: ObjectId, session_id: ObjectId) -> str:
         """A new access token."""
-        issued = int(time.time())
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": str(user_id),
-            "sid": str(session_id),
-            "jti": secrets.token_hex(12),
-            "iat": issued,
-            "exp": issued + int(self.life.total_seconds()),
-        }
-        return jwt.encode({"alg": ALGORITHM, "typ": ACCESS}, claims, self._keys[0], algorithms=[ALGORITHM])
+        return self._make(ACCESS, self.life, sub=str(user_id), sid=str(session_id))
 
     def read_access(self, raw: str) -> Access:
         """Raises TokenInvalid, TokenExpired."""
+        claims = self._read(ACCESS, raw)
+        try:
+            return Access(object_id(claims.get("sub")), object_id(claims.get("sid")), claims["exp"])
+        except ValueError as error:
+            raise TokenInvalid from error
+
+    def mfa(self, user_id: ObjectId, password_hash: str | None) -> str:
+        """A token for somebody whose password was right and whose code is still wanted."""
+        return self._make(MFA, MFA_LIFE, sub=str(user_id), pwd=self._marks(password_hash)[0])
+
+    def read_mfa(self, raw: str) -> Halfway:
+        """Raises TokenInvalid, TokenExpired."""
+        claims = self._read(MFA, raw)
+        password = claims.get("pwd")
+        if not isinstance(password, str):
+            raise TokenInvalid
+        try:
+            return Halfway(object_id(claims.get("sub")), self.hash(f"mfa:{claims['jti']}"), password)
+        except ValueError as error:
+            raise TokenInvalid from error
+
+    def of_password(self, halfway: Halfway, password_hash: str | None) -> bool:
+        """Whether the password is still the one that was right."""
+        return any(hmac.compare_digest(halfway.password, mark) for mark in self._marks(password_hash))
+
+    def _marks(self, password_hash: str | None) -> list[str]:
+        return [one.hex()[:32] for one in self.hashes(f"password:{password_hash}")]
+
+    def _make(self, kind: Kind, life: timedelta, **claims: str) -> str:
+        issued = int(time.time())
+        stamp = {"jti": secrets.token_hex(12), "iat": issued, "exp": issued + int(life.total_seconds())}
+        body = {"iss": ISSUER, "aud": kind.audience, **claims, **stamp}
+        return jwt.encode({"alg": ALGORITHM, "typ": kind.typ}, body, self._keys[0], algorithms=[ALGORITHM])
+
+    def _read(self, kind: Kind, raw: str) -> dict[str, Any]:
         token = self._opened(raw)
         claims = token.claims
         expires, issued = claims.get("exp"), claims.get("iat")
         if type(expires) is not int or type(issued) is not int:
             raise TokenInvalid
         genuine = (
-            token.header.get("typ") == ACCESS
+            token.header.get("typ") == kind.typ
             and claims.get("iss") == ISSUER
-            and claims.get("aud") == AUDIENCE
+            and claims.get("aud") == kind.audience
             and isinstance(claims.get("jti"), str)
         )
         if not genuine:
             raise TokenInvalid
         if expires <= time.time():
             raise TokenExpired
-        try:
-            return Access(object_id(claims.get("sub")), object_id(claims.get("sid")), expires)
-        except ValueError as error:
-            raise TokenInvalid from error
+        return claims
 
     def _opened(self, raw: str) -> jwt.Token:
         for key in self._keys:

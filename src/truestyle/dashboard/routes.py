@@ -6,6 +6,7 @@ from fastapi import Query, Response
 
 from truestyle.audit import job as integrity
 from truestyle.audit.job import Integrity
+from truestyle.auth.errors import StepUpRequired
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.dashboard import service, system
@@ -142,7 +143,7 @@ admin.add_api_route(
     "/users/{user_id}/role",
     users.set_user_role,
     methods=["PUT"],
-    responses=responses(NotFound, InUse),
+    responses=responses(NotFound, InUse, StepUpRequired),
     name="set_account_role",
 )
 

@@ -1,4 +1,4 @@
-"""A locked box: what has to wait in a row of the outbox and must not be readable there."""
+"""A locked box: what has to be kept in a row and must not be readable there."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,9 @@ class Box:
     """AES-256-GCM under keys made from the peppers of the settings (newest first)."""
 
     def __init__(self, peppers: Sequence[str]) -> None:
-        self._keys = [AESGCM(_key(one)) for one in peppers]
+        self._keys = [AESGCM(_derived(one, b"truestyle outbox secrets", 32)) for one in peppers]
+        self.newest = _derived(peppers[0], b"truestyle box name", 8).hex() if peppers else ""
+        """A name of the key that `lock` uses, which tells nothing about it."""
 
     def lock(self, values: Mapping[str, str], bound: str) -> bytes:
         """Put values in. `bound` is who they are for: the box opens for nobody else."""
@@ -38,5 +40,5 @@ class Box:
         raise BoxLockedError
 
 
-def _key(pepper: str) -> bytes:
-    return HKDF(SHA256(), length=32, salt=None, info=b"truestyle outbox secrets").derive(pepper.encode())
+def _derived(pepper: str, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length=length, salt=None, info=info).derive(pepper.encode())

@@ -23,6 +23,7 @@ def facts_of(kind: str) -> dict[str, Any]:
     more: dict[str, dict[str, Any]] = {
         "contact_acknowledgement": {"number": "TSC-26-000042", "due_at": now + timedelta(days=30)},
         "new_device": {"ip": "203.0.113.7", "user_agent": "Firefox on Linux"},
+        "recovery_code_used": {"left": 9},
         "email_changing": {"new_email": "asha.rao@example.com"},
         "email_changed": {"new_email": "asha.rao@example.com"},
     }

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Response
 
-from truestyle.auth.errors import AccountLocked, InvalidCredentials, WeakPassword
+from truestyle.auth.errors import AccountLocked, InvalidCredentials, StepUpRequired, WeakPassword
 from truestyle.auth.models import Caller, Message
 from truestyle.auth.permissions import Permission
 from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, Version, allowed
@@ -21,6 +21,7 @@ from truestyle.users.privacy import PersonalData
 routes = router("/users", tag="Users")
 Reader = Annotated[Caller, allowed(Permission.USERS_READ)]
 Writer = Annotated[Caller, allowed(Permission.USERS_WRITE)]
+Promoter = Annotated[Caller, allowed(Permission.USERS_WRITE, step_up=True)]
 
 
 @routes.get("/me/export")
@@ -45,8 +46,8 @@ async def delete_my_account(body: Farewell, shop: ShopDep, caller: SignedInCalle
     return await delete_me(body, shop, caller, device)
 
 
-@routes.post("/create-admin", status_code=201, responses=responses(Duplicate, WeakPassword))
-async def create_admin(body: RegisterAdmin, response: Response, shop: ShopDep, _: Writer) -> UserAnswer:
+@routes.post("/create-admin", status_code=201, responses=responses(Duplicate, WeakPassword, StepUpRequired))
+async def create_admin(body: RegisterAdmin, response: Response, shop: ShopDep, _: Promoter) -> UserAnswer:
     """Open an account for another administrator."""
     user = await administration.create_admin(shop.store, shop.keys, body)
     response.headers["location"] = f"{shop.settings.shop.api_v1_prefix}/users/{user.id}"
@@ -85,8 +86,8 @@ for _method in ("PUT", "PATCH"):
     )
 
 
-@routes.put("/{user_id}/role", responses=responses(NotFound, InUse))
-async def set_user_role(user_id: Id, body: RoleChange, shop: ShopDep, _: Writer) -> UserAnswer:
+@routes.put("/{user_id}/role", responses=responses(NotFound, InUse, StepUpRequired))
+async def set_user_role(user_id: Id, body: RoleChange, shop: ShopDep, _: Promoter) -> UserAnswer:
     """Give an account another role."""
     return (await administration.set_role(shop.store, shop.keys, user_id, body.role)).answer(shop.store.shop)
 

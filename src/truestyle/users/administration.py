@@ -103,6 +103,7 @@ async def set_status(store: Store, keys: Keys, key: ObjectId, status: UserStatus
     keys.gate.forget(user=key)
     if status is UserStatus.ACTIVE:  # also the way in which an administrator unlocks
         await keys.lockout.forgive(changed.email)
+        await keys.lockout.forgive_codes(key)
     return changed
 
 
@@ -142,6 +143,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await auth.end_sessions(tx, keys, {"user_id": key})
         await tx.sessions.remove_all(key)
         await tx.codes.remove_all(key)
+        await tx.second_factors.forget(key)
         await tx.revocations.changed(key, keys.tokens.life)
         await tx.users.remove(user.id)
         await tx.trail.forget(key)

@@ -63,6 +63,7 @@ class UserAnswer(Answer):
     role: str
     status: UserStatus
     email_verified: bool
+    mfa_enabled: bool
     gender: Gender | None = None
     date_of_birth: Birthday | None = None
     image_id: Id | None = None
@@ -87,6 +88,7 @@ class User(Document):
     role: str = Role.CUSTOMER
     status: UserStatus = UserStatus.ACTIVE
     email_verified: bool = False
+    mfa_enabled: bool = False
     gender: Gender | None = None
     date_of_birth: Birthday | None = None
     image_id: Id | None = None

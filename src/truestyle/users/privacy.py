@@ -34,6 +34,7 @@ class PersonalData(Answer):
     ratings: list[dict[str, Any]]
     files: list[FileAnswer]
     sessions: list[dict[str, Any]]
+    mfa: dict[str, Any] | None = Field(description="Whether codes are asked for; never the secret.")
     messages: list[dict[str, Any]] = Field(description="Written to the store; told once the e-mail is verified.")
     logs: list[dict[str, Any]] = Field(description="The newest of what the person did: sign-ins, requests.")
 
@@ -46,6 +47,7 @@ async def export(shop: Shop, caller: Caller) -> PersonalData:
     orders = [answer(one) async for one in store.orders.every(mine)]
     cart, wishlist = await store.carts.first(mine), await store.wishlists.first(mine)
     sessions = (await store.sessions.find(mine, NEWEST)).items
+    factor = await store.second_factors.of(caller.user_id)
     messages = await shop.messages.of(user.email, MOST) if user.email_verified else []
     return PersonalData(
         profile=user.answer(store.shop),
@@ -59,6 +61,7 @@ async def export(shop: Shop, caller: Caller) -> PersonalData:
         sessions=[
             one.model_dump(mode="json", include={"created_at", "last_used_at", "ip", "user_agent"}) for one in sessions
         ],
+        mfa={"enabled_at": factor.enabled_at, "recovery_codes_left": factor.recovery_codes_left} if factor else None,
         messages=[one.model_dump(mode="json", exclude={"note"}) for one in messages],
         logs=[one.model_dump(mode="json", exclude_none=True) for one in await shop.logs.of(caller.user_id, MOST)],
     )

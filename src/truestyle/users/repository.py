@@ -32,8 +32,8 @@ class Users(Repository[User]):
         return await self.first({"email": email})
 
     async def standing(self, user_id: ObjectId) -> dict[str, Any] | None:
-        """Only `role` and `status`: what every request needs."""
-        return await self.collection.find_one({"_id": user_id}, {"role": 1, "status": 1})
+        """Only `role`, `status` and `mfa_enabled`: what every request needs."""
+        return await self.collection.find_one({"_id": user_id}, {"role": 1, "status": 1, "mfa_enabled": 1})
 
     async def touch(self, user_id: ObjectId, **where: Any) -> bool:
         """Take the write lock of an account, so that what belongs to it changes one at a time; whether it matched."""

@@ -18,7 +18,7 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 SHARED = {
     "401": "`invalid_credentials` · `token_expired` · `token_invalid` · `token_revoked`",
-    "403": "`forbidden`",
+    "403": "`forbidden` · `mfa_setup_required`",
     "404": "`not_found`",
     "413": "`body_too_large`",
     "415": "`unsupported_media_type`",
