@@ -9,7 +9,7 @@ from truestyle.infra.snapshot import Snapshot
 
 
 async def sign_ins(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
-    """I7: an active admin, no live session of a suspended or deleted user, no two users with one cart."""
+    """I7: an active admin, no live session of a suspended or deleted user, MFA asked for exactly where it is on."""
     admins = [row async for row in snapshot.rows("users", {"role": "admin", "status": "active"}, ("_id",))]
     people = await snapshot.count("users")
     yield people
@@ -24,6 +24,27 @@ async def sign_ins(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
     async for row in snapshot.grouped("sessions", *stages):
         documents = {"session_id": row["_id"], "user_id": row["user_id"]}
         yield Breach("I7", "a live session of a user who is suspended or gone", documents)
+    async for one in _second_factors(snapshot):
+        yield one
+
+
+async def _second_factors(snapshot: Snapshot) -> AsyncIterator[Breach]:
+    joined = {"from": "users", "localField": "user_id", "foreignField": "_id", "as": "user"}
+    unasked = (
+        {"$match": {"enabled_at": {"$ne": None}}},
+        {"$lookup": joined},
+        {"$match": {"user.mfa_enabled": {"$ne": True}}},
+    )
+    async for row in snapshot.grouped("second_factors", *unasked, {"$project": {"user_id": 1}}):
+        yield Breach("I7", "a second factor that is switched on and not asked for", {"user_id": row["user_id"]})
+    joined = {"from": "second_factors", "localField": "_id", "foreignField": "user_id", "as": "factor"}
+    unanswerable = (
+        {"$match": {"mfa_enabled": True}},
+        {"$lookup": joined},
+        {"$match": {"factor": {"$not": {"$elemMatch": {"enabled_at": {"$ne": None}}}}}},
+    )
+    async for row in snapshot.grouped("users", *unanswerable, {"$project": {"_id": 1}}):
+        yield Breach("I7", "codes are asked for, and there is no second factor", {"user_id": row["_id"]})
 
 
 # (collection, field that names, array to unwind or "", collection named, message)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from tests import make
 from tests.auth.mfa.phone import PASSWORD, Phone, refused, somebody
 from tests.conftest import SECRET, make_settings
+from truestyle.audit.service import audit
 from truestyle.auth.mfa.service import Relocker
 from truestyle.infra.box import Box
 from truestyle.main import create_app
@@ -178,3 +179,20 @@ async def test_switching_it_and_using_a_recovery_code_are_in_the_audit_trail_and
     assert entries == [("create", *who), ("update", *who), ("update", *who), ("delete", *who)]
     marks = shop.store.db["audit"].find({"resource": "users", "details": {"$regex": "mfa_enabled"}, "action": "update"})
     assert len(await marks.to_list()) == 2
+
+
+async def test_the_audit_finds_codes_that_are_asked_for_without_a_factor_and_the_other_way_round(
+    asha: Phone, shop: Shop, admin: make.Person
+) -> None:
+    users, factors = shop.store.users.unwatched, shop.store.second_factors.unwatched
+
+    async def breaches() -> list[str]:
+        return [one.message for one in (await audit(shop)).breaches if one.invariant == "I7"]
+
+    assert await breaches() == []
+    await users.update_many({}, {"$set": {"mfa_enabled": False}})
+    assert await breaches() == ["a second factor that is switched on and not asked for"]
+    await users.update_one({"_id": asha.person.user.id}, {"$set": {"mfa_enabled": True}})
+    await users.update_one({"_id": admin.user.id}, {"$set": {"mfa_enabled": True}})
+    await factors.insert_one({"user_id": admin.user.id, "enabled_at": None})  # only being set up
+    assert await breaches() == ["codes are asked for, and there is no second factor"]

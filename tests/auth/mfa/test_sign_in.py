@@ -119,6 +119,17 @@ async def test_one_recovery_code_sent_ten_times_at_once_signs_in_once(asha: Phon
     assert (await post.subjects(asha.email)).count("A recovery code was used") == 1
 
 
+async def test_one_code_sent_to_every_route_at_once_does_one_thing(asha: Phone) -> None:
+    token, code = await asha.token(), await asha.fresh()
+    answers = await asyncio.gather(
+        asha.verify(token, code),
+        asha.post("/auth/step-up", {"code": code}),
+        asha.post("/auth/mfa/recovery-codes", {"code": code}),
+        asha.post("/auth/mfa/disable", {"password": PASSWORD, "code": code}),
+    )
+    assert Counter(one.status_code for one in answers) == {200: 1, 401: 3}
+
+
 async def test_a_mfa_token_that_signed_in_is_used_up(asha: Phone, shop: Shop) -> None:
     token = await asha.token()
     assert (await asha.verify(token, await asha.fresh())).status_code == 200

@@ -130,6 +130,8 @@ async def test_an_administrator_helps_somebody_who_lost_everything(
     assert "access_token" in (await asha.login()).json()
     assert "MFA was switched off" in await post.subjects(asha.email)
     refused(await client.delete(path, headers=admin.headers), 404, "not_found")
+    own = await client.delete(f"/users/{admin.person.user.id}/mfa", headers=admin.headers)
+    refused(own, 403, "forbidden")  # that wants the password
 
 
 async def test_a_deleted_account_leaves_no_second_factor(asha: Phone, shop: Shop, admin: make.Person) -> None:

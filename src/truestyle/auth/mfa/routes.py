@@ -107,6 +107,6 @@ async def step_up(body: Proof, shop: ShopDep, caller: SignedInCaller) -> Stepped
 
 
 @routes.delete("/users/{user_id}/mfa", status_code=204, responses=responses(NotFound, StepUpRequired))
-async def remove_user_mfa(user_id: Id, shop: ShopDep, _: Helper) -> None:
+async def remove_user_mfa(user_id: Id, shop: ShopDep, helper: Helper) -> None:
     """Switch off the MFA of somebody who lost phone and recovery codes; all their sessions end."""
-    await service.take_away(shop.store, shop.keys, user_id)
+    await service.take_away(shop.store, shop.keys, helper, user_id)

@@ -22,7 +22,7 @@ from truestyle.auth.service import Device, Issued, Keys, end_sessions_in, forget
 from truestyle.auth.tokens import MFA_LIFE
 from truestyle.infra.box import Box, BoxLockedError
 from truestyle.kit import clock
-from truestyle.kit.errors import Duplicate, InUse, NotFound
+from truestyle.kit.errors import Duplicate, Forbidden, InUse, NotFound
 from truestyle.kit.trail import ActorKind, acting, acting_now
 from truestyle.logs.models import LogKind
 from truestyle.logs.service import told
@@ -95,10 +95,16 @@ async def status(store: Store, keys: Keys, caller: Caller) -> MfaStatus:
 
 async def set_up(store: Store, keys: Keys, caller: Caller) -> MfaSetup:
     """A new secret, which counts only once a code of it was shown. Raises InUse where MFA is on."""
-    user = await store.users.get(caller.user_id)
-    fresh = Secrets(totp.new_secret(), secrets.token_hex(32))
+    user, fresh = await store.users.get(caller.user_id), Secrets(totp.new_secret(), secrets.token_hex(32))
+    locked = fresh.lock(keys.box, user.id)
+
+    async def work(tx: Store) -> None:
+        if not await tx.users.touch(user.id):  # being deleted
+            raise NotFound
+        await tx.second_factors.set_up(user.id, locked, keys.box.newest)
+
     try:
-        await store.second_factors.set_up(user.id, fresh.lock(keys.box, user.id), keys.box.newest)
+        await store.transaction(work)
     except Duplicate as error:
         msg = "MFA is on. Switch it off before you set it up anew."
         raise InUse(msg) from error
@@ -145,8 +151,11 @@ async def disable(store: Store, keys: Keys, caller: Caller, device: Device, pass
     keys.gate.forget(user=user.id)
 
 
-async def take_away(store: Store, keys: Keys, user_id: ObjectId) -> None:
-    """Switch off the second factor of somebody who lost theirs; all their sessions end. Raises NotFound."""
+async def take_away(store: Store, keys: Keys, helper: Caller, user_id: ObjectId) -> None:
+    """Switch off the second factor of somebody who lost theirs; all their sessions end. Raises NotFound, Forbidden."""
+    if user_id == helper.user_id:
+        msg = "Your own is switched off with your password: POST /auth/mfa/disable."
+        raise Forbidden(msg)
 
     async def work(tx: Store) -> list[ObjectId]:
         user = await tx.users.get(user_id)
