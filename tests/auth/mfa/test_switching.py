@@ -11,6 +11,9 @@ import pytest
 from tests import make
 from tests.auth.mfa.phone import PASSWORD, Phone, bearer, refused, somebody, with_mfa
 from tests.post import Post
+from truestyle.mail.samples import facts_of
+from truestyle.mail.writing import write
+from truestyle.settings import Settings
 from truestyle.shop import Shop
 
 
@@ -146,3 +149,13 @@ async def test_an_export_names_it_without_the_secret(client: httpx.AsyncClient, 
     assert answer.json()["mfa"]["recovery_codes_left"] == 10
     assert asha.secret not in answer.text
     assert "locked" not in answer.text
+
+
+@pytest.mark.parametrize("kind", ["mfa_enabled", "mfa_disabled", "recovery_code_used", "mfa_guessed"])
+def test_each_mail_can_be_previewed(kind: str, settings: Settings) -> None:
+    mail = write(settings, kind, "asha@example.com", facts_of(kind), "x")
+    for form in ("plain", "html"):
+        part = mail.get_body((form,))
+        assert part is not None
+        assert "Asha Rao" in part.get_content()
+        assert "012345" not in part.get_content()

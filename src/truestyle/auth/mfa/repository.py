@@ -21,7 +21,7 @@ class SecondFactors(Repository[SecondFactor]):
 
     document, name = SecondFactor, "second_factors"
     watch = Watch(secret=frozenset({"locked", "recovery"}), upkeep=frozenset({"last_step", "locked_by"}))
-    indexes = (IndexModel("user_id", unique=True), IndexModel("locked_by"))
+    indexes = (IndexModel("user_id", unique=True), IndexModel([("locked_by", 1), ("_id", 1)]))
 
     async def of(self, user_id: ObjectId) -> SecondFactor | None:
         """An account's, if it is switched on."""
@@ -67,9 +67,10 @@ class SecondFactors(Repository[SecondFactor]):
         """Whatever an account has; whether there was something."""
         return (await self.collection.delete_many({"user_id": user_id}, session=self.session)).deleted_count > 0
 
-    async def locked_otherwise(self, locked_by: str, limit: int) -> list[SecondFactor]:
-        """Some whose secrets are locked by another key."""
-        found = self.collection.find({"locked_by": {"$ne": locked_by}}, limit=limit)
+    async def locked_otherwise(self, locked_by: str, skip: int, limit: int) -> list[SecondFactor]:
+        """Some whose secrets are locked by another key, in a lasting order."""
+        order = [("locked_by", 1), ("_id", 1)]
+        found = self.collection.find({"locked_by": {"$ne": locked_by}}, sort=order, skip=skip, limit=limit)
         return [SecondFactor.load(row) async for row in found]
 
     async def relock(self, factor: SecondFactor, locked: bytes, locked_by: str) -> None:

@@ -294,20 +294,22 @@ class Relocker:
 
     def __init__(self, store: Store, box: Box) -> None:
         self._store, self._box, self._next = store, box, clock.now()
+        self._lost = 0  # passed over: their pepper is not listed, which `_opened` tells when they are needed
 
     async def relock(self) -> int:
-        """Some of them; how many. Looks again every RELOCK_EVERY: a process with the old setting may still write."""
+        """A batch of them; how many. Begins anew every RELOCK_EVERY: a process with the old setting may still write."""
         if clock.now() < self._next:
             return 0
-        rows = await self._store.second_factors.locked_otherwise(self._box.newest, RELOCK_BATCH)
-        opened = 0
+        rows = await self._store.second_factors.locked_otherwise(self._box.newest, self._lost, RELOCK_BATCH)
+        done = 0
         for one in rows:
             try:
                 kept = Secrets.of(self._box, one)
             except BoxLockedError:
-                continue  # `_opened` tells when it is needed
+                self._lost += 1
+                continue
             await self._store.second_factors.relock(one, kept.lock(self._box, one.user_id), self._box.newest)
-            opened += 1
-        if not opened:
-            self._next = clock.now() + RELOCK_EVERY
-        return opened
+            done += 1
+        if len(rows) < RELOCK_BATCH:
+            self._lost, self._next = 0, clock.now() + RELOCK_EVERY
+        return done
