@@ -123,20 +123,21 @@ async def login(store: Store, keys: Keys, email: str, password: str, device: Dev
         facts = {"email": email, "ip": device.ip, "user_agent": device.user_agent}
         await store.outbox.write([told(LogKind.LOGIN, outcome="failure", user_id=user.id if user else None, **facts)])
         raise InvalidCredentials
-    if user.status is UserStatus.SUSPENDED:
-        raise AccountSuspended
-    if keys.verification_required and not user.email_verified:
-        raise EmailNotVerified
     if user.password_hash is not None and keys.passwords.outdated(user.password_hash):
         user = await _renew_hash(store, keys, user, password)
     return await let_in(store, keys, user, device)
 
 
 async def let_in(store: Store, keys: Keys, user: User, device: Device) -> Issued | CodeAsked:
-    """Every way of signing in ends here: a session for an account as it was read, or first the question for a code.
+    """Sign in somebody who has just shown who they are, by password or otherwise: every way of signing in ends here.
 
-    The caller has looked whether the account may be used. Raises InvalidCredentials as `open_session` does.
+    A session for an account as it was read, or first the question for a code. Raises AccountSuspended,
+    EmailNotVerified, and InvalidCredentials as `open_session` does.
     """
+    if user.status is UserStatus.SUSPENDED:
+        raise AccountSuspended
+    if keys.verification_required and not user.email_verified:
+        raise EmailNotVerified
     if user.mfa_enabled:
         return CodeAsked(keys.tokens.mfa(user.id, user.password_hash))
     return await open_session(store, keys, user, device)
