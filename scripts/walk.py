@@ -80,7 +80,7 @@ async def walk(client: httpx.AsyncClient, document: Document, headers: Mapping[s
             if answer.status_code == CREATED and "location" in answer.headers:
                 made.setdefault(*answer.headers["location"].rsplit("/", 1))
             wrong = document.wrong(operation, answer)
-            yield Visit(operation, sent, answer, [*wrong, "fails"] if answer.is_server_error else wrong)
+            yield Visit(operation, sent, answer, [*wrong, "fails"] if document.fails(operation, answer) else wrong)
 
 
 def _turn(operation: Operation) -> tuple[bool, bool, bool, bool]:

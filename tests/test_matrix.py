@@ -34,6 +34,7 @@ MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("mfa_status", "set_up_mfa", "enable_mfa", "disable_mfa", "step_up"), SIGNED_IN),
     "renew_recovery_codes": SIGNED_IN,
     "remove_user_mfa": ADMIN,
+    "google_callback": ANYONE,
     **dict.fromkeys(("change_email", "confirm_new_email", "list_sessions", "end_session"), SIGNED_IN),
     **dict.fromkeys(("logout", "change_password", "me", "profile", "update_profile"), SIGNED_IN),
     **dict.fromkeys(("add_address", "list_addresses", "get_address", "change_address", "patch_address"), SIGNED_IN),
@@ -94,7 +95,10 @@ for _name in ("change_categories", "patch_categories"):  # these two are ordinar
     del MAY[_name]
 MULTIPART = {"import_products", "upload_file", "upload_product_image"}
 NO_BODY = {"update_profile"}
-ELSEWHERE = {"refresh_token": "answers 401 to everybody without a refresh token: see tests/auth"}
+ELSEWHERE = {
+    "refresh_token": "answers 401 to everybody without a refresh token: see tests/auth",
+    "google_login": "answers 503 to everybody where Google is not set up: see tests/auth/test_google.py",
+}
 
 
 def operations(app: FastAPI) -> dict[str, tuple[str, str]]:

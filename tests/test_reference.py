@@ -53,6 +53,14 @@ def test_production_takes_good_settings() -> None:
         ({"refresh_cookie_path": "/api"}, "REFRESH_COOKIE_PATH"),
         ({"cors_origins": "*"}, "CORS_ORIGINS"),
         ({"mongo_uri": None}, "MONGO_URI"),
+        ({"google_client_id": "our-id.apps.example.com"}, "GOOGLE_CLIENT_SECRET must be set"),
+        ({"google_client_secret": "GOCSPX-0123456789abcdef"}, "GOOGLE_CLIENT_ID must be set"),
+        (
+            {"google_client_id": "our-id", "google_client_secret": "your-google-client-secret"},
+            "GOOGLE_CLIENT_SECRET looks",
+        ),
+        ({"redirect_uri": "http://api.example.com/api/v1/auth/google/callback"}, "REDIRECT_URI"),
+        ({"google_discovery_url": "http://id.example.com/.well-known/openid-configuration"}, "GOOGLE_DISCOVERY_URL"),
     ],
 )
 def test_production_refuses_by_name_and_never_shows_the_value(change: dict[str, Any], named: str) -> None:
@@ -64,6 +72,15 @@ def test_production_refuses_by_name_and_never_shows_the_value(change: dict[str, 
 def test_in_production_the_refresh_cookie_is_bound_to_its_host() -> None:
     assert Settings.load(environ={}, **GOOD).refresh_cookie == "__Host-ts_rt"
     assert Settings.load(environ={}).refresh_cookie == "ts_rt"
+    assert Settings.load(environ={}, **GOOD).google_cookie == "__Host-ts_google"
+    assert Settings.load(environ={}).google_cookie == "ts_google"
+
+
+def test_google_sends_people_back_to_the_callback_unless_told_otherwise() -> None:
+    settings = Settings.load(environ={"BACKEND_BASE_URL": "https://api.example.com/"})
+    assert settings.google_callback == "https://api.example.com/api/v1/auth/google/callback"
+    there = "http://localhost:8000/api/v1/auth/google/callback"
+    assert Settings.load(environ={"REDIRECT_URI": there}).google_callback == there
 
 
 def test_a_value_that_cannot_be_read_is_refused_by_name() -> None:

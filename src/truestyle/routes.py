@@ -3,7 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from truestyle import health
-from truestyle.auth import mailed_routes, rbac_routes
+from truestyle.auth import google_routes, mailed_routes, rbac_routes
 from truestyle.auth import routes as auth
 from truestyle.auth.mfa import routes as mfa
 from truestyle.cart import routes as cart
@@ -43,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.routes,
     mailed_routes.routes,
     mfa.routes,
+    google_routes.routes,
     users.routes,
     user_administration.routes,
     rbac_routes.routes,

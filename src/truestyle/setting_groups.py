@@ -199,6 +199,24 @@ class AuthSettings(Group):
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
 
 
+class GoogleSettings(Group):
+    """Signing in with Google; off while GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are unset."""
+
+    google_client_id: str | None = Field(None, description="Client id from the Google Cloud console.")
+    google_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    redirect_uri: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#]+$",
+        description="Where Google sends people back to, as registered there; when unset, "
+        "BACKEND_BASE_URL with `/api/v1/auth/google/callback`.",
+    )
+    google_discovery_url: str = Field(
+        "https://accounts.google.com/.well-known/openid-configuration",
+        pattern=r"^https?://[^\s#?]+/\.well-known/openid-configuration$",
+        description="What Google says of itself; another OpenID provider's for tests.",
+    )
+
+
 def _rate(default: str, words: str) -> Any:
     return Field(default, pattern=RATE, description=f"{words}, for an account or a client.")
 
@@ -298,4 +316,12 @@ class MailSettings(Group):
         return self
 
 
-GROUPS: tuple[type[Group], ...] = (ShopSettings, DataSettings, FileSettings, AuthSettings, LimitSettings, MailSettings)
+GROUPS: tuple[type[Group], ...] = (
+    ShopSettings,
+    DataSettings,
+    FileSettings,
+    AuthSettings,
+    GoogleSettings,
+    LimitSettings,
+    MailSettings,
+)

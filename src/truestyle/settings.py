@@ -15,6 +15,7 @@ from truestyle.setting_groups import (
     AuthSettings,
     DataSettings,
     FileSettings,
+    GoogleSettings,
     Group,
     LimitSettings,
     MailSettings,
@@ -38,6 +39,7 @@ class Settings:
         self.data = DataSettings.model_validate(values)
         self.files = FileSettings.model_validate(values)
         self.auth = AuthSettings.model_validate(values)
+        self.google = GoogleSettings.model_validate(values)
         self.limits = LimitSettings.model_validate(values)
         self.mail = MailSettings.model_validate(values)
 
@@ -69,6 +71,19 @@ class Settings:
         """The cookie's name: in production with the prefix that binds it to this host, HTTPS and path `/`."""
         name = self.auth.refresh_cookie_name.removeprefix("__Host-")
         return f"__Host-{name}" if self.production else self.auth.refresh_cookie_name
+
+    @property
+    def google_cookie(self) -> str:
+        """The name of the cookie that binds a sign-in with Google to the browser that began it."""
+        return "__Host-ts_google" if self.production else "ts_google"
+
+    @property
+    def google_callback(self) -> str:
+        """Where Google sends people back to."""
+        shop = self.shop
+        return (
+            self.google.redirect_uri or f"{shop.backend_base_url.rstrip('/')}{shop.api_v1_prefix}/auth/google/callback"
+        )
 
     @property
     def production(self) -> bool:
@@ -111,7 +126,7 @@ class Settings:
             found.append("MAIL_PAGE must be false in production: it shows everybody's mail.")
         if self.production and "*" in auth.cors_origins:
             found.append("CORS_ORIGINS must name the origins: `*` cannot go together with cookies.")
-        return [*found, *_wrong_files(self.files)]
+        return [*found, *_wrong_files(self.files), *_wrong_google(self.google, production=self.production)]
 
 
 def _wrong_files(files: FileSettings) -> list[str]:
@@ -127,4 +142,19 @@ def _wrong_files(files: FileSettings) -> list[str]:
             found.append("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set for the S3_ENDPOINT.")
     if files.scanning and shutil.which(files.scanning[0]) is None:
         found.append("UPLOAD_SCAN_COMMAND names a program that is not installed here.")
+    return found
+
+
+def _wrong_google(google: GoogleSettings, *, production: bool) -> list[str]:
+    found = list[str]()
+    if google.google_client_id is not None and google.google_client_secret is None:
+        found.append("GOOGLE_CLIENT_SECRET must be set, because GOOGLE_CLIENT_ID is.")
+    if google.google_client_secret is not None and google.google_client_id is None:
+        found.append("GOOGLE_CLIENT_ID must be set, because GOOGLE_CLIENT_SECRET is.")
+    secret = google.google_client_secret
+    if secret is not None and secret.get_secret_value().lower().startswith(("your", "change", "placeholder")):
+        found.append("GOOGLE_CLIENT_SECRET looks like a placeholder; leave it unset to do without Google.")
+    for name in ("redirect_uri", "google_discovery_url"):
+        if production and (getattr(google, name) or "https://").startswith("http://"):
+            found.append(f"{name.upper()} must begin with https:// in production.")
     return found

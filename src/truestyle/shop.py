@@ -23,6 +23,7 @@ from truestyle.infra.box import Box
 from truestyle.infra.cache import Cache
 from truestyle.infra.limiter import Limiter
 from truestyle.infra.mongo import Client
+from truestyle.infra.oidc import Provider, Registration
 from truestyle.infra.outbox import Worker
 from truestyle.infra.push import Push
 from truestyle.infra.redis import Breaker
@@ -86,6 +87,7 @@ class Shop:
             life,
             verification_required=settings.auth.email_verification == "required",
         )
+        self.google = _google(settings)
         self.limiter = Limiter(settings.data.redis_host, breaker)
         self.limits = Limits(settings.limits, gate, self.limiter)
         self.till = Till(self.store)
@@ -120,6 +122,8 @@ class Shop:
         await self.search.stop()
         await self.push.stop()
         self.keys.passwords.close()
+        if self.google is not None:
+            await self.google.close()
         await self.limiter.close()
         await self.cache.close()
         await self.sql.dispose()
@@ -175,6 +179,16 @@ class Shop:
             msg = "The SQL database does not answer; look at POSTGRESQL_URI."
             raise Unavailable(msg) from error
         return await mongo.ensure_indexes(self.store.collections())
+
+
+def _google(settings: Settings) -> Provider | None:
+    """Google, if we are registered there."""
+    google = settings.google
+    if google.google_client_id is None or google.google_client_secret is None:
+        return None
+    secret = google.google_client_secret.get_secret_value()
+    us = Registration(google.google_discovery_url, google.google_client_id, secret, settings.google_callback)
+    return Provider(us)
 
 
 def _storage(settings: Settings, db: Database) -> Storage:

@@ -31,7 +31,8 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 ROLES = ("customer", "vendor", "staff", "admin")
 # Errors of a 422 that a request can have although it agrees with the document. `rule`: what no schema can tell (it
 # depends on another field, or on what the store has). `int_type`: to JSON Schema 5.0 is an integer; to us it is not.
-WRONG = {"otp_invalid", "otp_expired"}
+WRONG = {"otp_invalid", "otp_expired", "oauth_state_invalid"}
+UNSET = {"GET /api/v1/auth/google/login"}  # 503 where the store is not set up for them
 BEYOND_SCHEMA = {RULE, "int_type"}
 
 
@@ -133,6 +134,12 @@ def _failures(event: ScenarioFinished) -> Iterator[str]:
             if check.status != Status.FAILURE or check.failure_info is None:
                 continue
             if check.name == "positive_data_acceptance" and _beyond_schema(status, text, recorder.cases[key].value):
+                continue
+            if (
+                check.name == "not_a_server_error"
+                and recorder.cases[key].value.operation.label in UNSET
+                and status == 503
+            ):
                 continue
             told = check.failure_info
             yield (

@@ -19,7 +19,14 @@ from truestyle.mail.samples import facts_of
 from truestyle.shop import Shop
 
 KINDS = writing.kinds()
-ELSEWHERE = {"refresh_reused", "mfa_enabled", "mfa_disabled", "mfa_guessed", "recovery_code_used"}  # in tests/auth
+ELSEWHERE = {
+    "refresh_reused",
+    "google_linked",
+    "mfa_enabled",
+    "mfa_disabled",
+    "mfa_guessed",
+    "recovery_code_used",
+}  # in tests/auth
 CODES = {"verify_email", "reset_password", "confirm_new_email"}
 SETTINGS = make_settings(
     "mongodb://127.0.0.1:1", Path("nowhere"), project_name="Rang & Resham", frontend_url="https://rang.example/"

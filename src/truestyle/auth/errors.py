@@ -96,6 +96,22 @@ class OtpExpired(Problem):
     status, code, detail = 400, "otp_expired", "This code has expired. Ask for a new one."
 
 
+class OAuthStateInvalid(Problem):
+    """A sign-in with Google that this browser did not begin, was finished before, took too long, or shows nobody."""
+
+    status, code, detail = 400, "oauth_state_invalid", "This sign-in cannot be finished. Please begin it again."
+
+
+class NotLinked(Problem):
+    """Google vouches for an address whose account here nobody confirmed: whoever opened it may be somebody else."""
+
+    status, code = 409, "duplicate"
+    detail = "There is an account with this e-mail. Confirm its address, or set a new password by mail, and try again."
+
+    def __init__(self) -> None:
+        super().__init__(field="email")
+
+
 class CrossSite(Problem):
     """A cookie route called from another site."""
 

@@ -16,6 +16,7 @@ PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail
 EMAIL_CHANGING, EMAIL_CHANGED = "email_changing", "email_changed"
 MFA_ENABLED, MFA_DISABLED = "mfa_enabled", "mfa_disabled"
 RECOVERY_CODE_USED, MFA_GUESSED = "recovery_code_used", "mfa_guessed"
+GOOGLE_LINKED = "google_linked"
 NEW_DEVICE, REFRESH_REUSED = "new_device", "refresh_reused"
 
 

@@ -47,13 +47,14 @@ class Ended(StrEnum):
     """What a revocation row is about."""
 
     REFRESH = "refresh"  # a used refresh token: seeing it again is theft
+    OAUTH = "oauth"  # a sign-in with Google that was finished
     SESSION = "session"
     USER = "user"
     MFA = "mfa"  # a token between password and code that was used
 
 
 class Revocation(Document):
-    """A token, session or all of a user's sessions that ended before their time."""
+    """A token, session, or all of a user's sessions that ended before their time; a sign-in that works once."""
 
     kind: Ended
     subject: bytes | Id

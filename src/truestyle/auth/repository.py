@@ -126,6 +126,15 @@ class Revocations(Repository[Revocation]):
         row = await self.collection.find_one(where, {"created_at": 1})
         return row["created_at"] if row else None
 
+    async def once(self, state_hash: bytes, expires_at: datetime) -> bool:
+        """Use up a sign-in with Google; whether it was not used before."""
+        row = {"kind": Ended.OAUTH, "subject": state_hash, "expires_at": expires_at, "created_at": clock.now()}
+        try:
+            await self.collection.insert_one(row)
+        except DuplicateKeyError:
+            return False
+        return True
+
     async def ended(self, sessions: Iterable[ObjectId], life: timedelta) -> None:
         """Tell every process that the access tokens of these sessions are over."""
         moment = clock.now()

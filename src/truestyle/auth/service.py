@@ -99,16 +99,21 @@ async def register(
     )
 
     async def work(tx: Store) -> None:
-        await tx.users.add(user)
-        await tx.carts.add(Cart(user_id=user.id))
-        await tx.wishlists.add(Wishlist(user_id=user.id))
-        registered = event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")
-        await tx.outbox.write([registered, told(LogKind.REGISTER, user_id=user.id, email=user.email)])
+        await open_account(tx, user)
         if not verified:
             await tx.outbox.write([event(letters.CODE_ASKED, {"purpose": Purpose.VERIFY, "email": user.email})])
 
     await store.transaction(work)
     return user
+
+
+async def open_account(tx: Store, user: User) -> None:
+    """Store a new account with its cart and wishlist, in a transaction. Raises Duplicate."""
+    await tx.users.add(user)
+    await tx.carts.add(Cart(user_id=user.id))
+    await tx.wishlists.add(Wishlist(user_id=user.id))
+    registered = event("user.registered", {"user_id": user.id}, f"user.registered:{user.id}")
+    await tx.outbox.write([registered, told(LogKind.REGISTER, user_id=user.id, email=user.email)])
 
 
 async def login(store: Store, keys: Keys, email: str, password: str, device: Device) -> Issued | CodeAsked:

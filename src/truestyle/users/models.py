@@ -78,6 +78,15 @@ def searchable(full_name: str, email: str) -> list[str]:
     return sorted({*full_name.casefold().split(), email, email.partition("@")[0]})
 
 
+class GoogleIdentity(Answer):
+    """Who somebody is to Google: (issuer, subject) for ever; the address is the one that they had when they came."""
+
+    issuer: str
+    subject: str
+    email: str
+    linked_at: Timestamp
+
+
 class User(Document):
     """An account. `email` is stored in its canonical form, `words` are what it is searched by."""
 
@@ -93,6 +102,7 @@ class User(Document):
     date_of_birth: Birthday | None = None
     image_id: Id | None = None
     words: list[str] = Field(default_factory=list)
+    google: GoogleIdentity | None = None
 
     def model_post_init(self, _: object) -> None:
         """A new account can be searched from the beginning."""
@@ -101,7 +111,7 @@ class User(Document):
     def answer(self, shop: ShopSettings) -> UserAnswer:
         """With the picture's address, and without the password hash."""
         url = shop.file_url(self.image_id) if self.image_id else None
-        return UserAnswer(**self.model_dump(exclude={"password_hash", "words"}), image_url=url)
+        return UserAnswer(**self.model_dump(exclude={"password_hash", "words", "google"}), image_url=url)
 
 
 class Register(Body):

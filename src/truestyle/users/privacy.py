@@ -16,7 +16,7 @@ from truestyle.shop import Shop
 from truestyle.store import Store
 from truestyle.users import administration
 from truestyle.users.addresses import Address
-from truestyle.users.models import UserAnswer
+from truestyle.users.models import GoogleIdentity, UserAnswer
 
 MOST = 100
 NEWEST = PageQuery("-created_at", size=MOST)
@@ -26,6 +26,7 @@ class PersonalData(Answer):
     """Everything that the store keeps of a person."""
 
     profile: UserAnswer
+    google: GoogleIdentity | None
     addresses: list[Address]
     orders: list[OrderAnswer]
     cart: list[dict[str, Any]]
@@ -51,6 +52,7 @@ async def export(shop: Shop, caller: Caller) -> PersonalData:
     messages = await shop.messages.of(user.email, MOST) if user.email_verified else []
     return PersonalData(
         profile=user.answer(store.shop),
+        google=user.google,
         addresses=[one async for one in store.addresses.every(mine)],
         orders=orders,
         cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],

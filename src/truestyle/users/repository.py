@@ -24,12 +24,21 @@ class Users(Repository[User]):
         IndexModel([("role", 1), ("status", 1), ("_id", -1)]),
         IndexModel([("status", 1), ("_id", -1)]),
         IndexModel([("words", 1), ("_id", -1)]),
+        IndexModel(
+            [("google.issuer", 1), ("google.subject", 1)],
+            unique=True,
+            partialFilterExpression=holding("google.subject", ""),
+        ),
         IndexModel("image_id", partialFilterExpression=holding("image_id")),
     )
 
     async def by_email(self, email: str) -> User | None:
         """The account with this canonical e-mail."""
         return await self.first({"email": email})
+
+    async def by_google(self, issuer: str, subject: str) -> User | None:
+        """The account that this person of Google's signs in to."""
+        return await self.first({"google.issuer": issuer, "google.subject": subject})
 
     async def standing(self, user_id: ObjectId) -> dict[str, Any] | None:
         """Only `role`, `status` and `mfa_enabled`: what every request needs."""
