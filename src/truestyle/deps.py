@@ -110,16 +110,15 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 def require_same_site(request: Request) -> None:
     """Raises CrossSite where a browser says that another site made this call. Other clients say nothing.
 
-    A browser sends `Origin` with every POST, and `Sec-Fetch-Site` with every request to HTTPS.
+    A browser sends `Origin` with every POST, and `Sec-Fetch-Site` with every request to HTTPS; what is sent must fit.
     """
     settings = shop_of(request).settings
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    if origin is not None:
-        scheme = "https" if settings.production else request.url.scheme  # behind a TLS proxy we are asked by HTTP
-        own = f"{scheme}://{request.headers.get('host', '')}"
-        if origin.rstrip("/") not in {own, settings.shop.backend_base_url.rstrip("/"), *settings.auth.cors_origins}:
-            raise CrossSite
-    elif site is not None and site not in {"same-origin", "none"}:
+    if origin is not None and origin in {settings.shop.backend_base_url.rstrip("/"), *settings.auth.cors_origins}:
+        return  # ours by name, from whatever site it calls
+    scheme = "https" if settings.production else request.url.scheme  # behind a TLS proxy we are asked by HTTP
+    own = f"{scheme}://{request.headers.get('host', '')}"
+    if origin not in {None, own} or site not in {None, "same-origin", "none"}:
         raise CrossSite
 
 

@@ -17,7 +17,7 @@ from truestyle.infra import telemetry
 from truestyle.infra.http import docs, openapi, problems
 from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.conditional import Conditional
-from truestyle.infra.http.edge import BodyLimit, Edge
+from truestyle.infra.http.edge import BodyLimit, Edge, Failures
 from truestyle.infra.http.patience import Patience
 from truestyle.mail import page as mail
 from truestyle.settings import Settings
@@ -27,7 +27,7 @@ SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024  # bytes
 COMPRESSED_FROM = 1000  # bytes
 EXPOSED = (
     *("X-Request-ID", "X-Cart-Token", "ETag", "Location", "Idempotency-Replayed"),
-    *("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    *("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Content-Disposition"),
 )
 DESCRIPTION = "The commerce backend a fashion store runs on. Money is a decimal string, times are UTC, ids are 24 hex."
 
@@ -86,6 +86,7 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
         multipart=settings.data.upload_max_bytes + SMALL_BODY,
     )
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
+    app.add_middleware(Failures)
     if settings.auth.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -113,5 +114,7 @@ def _operation_id(route: APIRoute) -> str:
 def from_environment() -> FastAPI:
     """For `uvicorn --factory` and worker processes. Raises SettingsRefusedError."""
     settings = Settings.load()
+    if settings.production:
+        settings.require_safe()
     telemetry.configure(json=settings.production)
     return create_app(settings, prepared=True)

@@ -1,5 +1,6 @@
 """The groups of settings: small, typed, under the seeds' flat environment names."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from truestyle.infra.http.clients import networks
 from truestyle.infra.rates import RATE
 from truestyle.kit.money import Money
 
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 LADDER = (160, 320, 480, 640, 960, 1280, 1920)  # widths in pixels that pictures are offered in
 THUMBNAILS = (160, 320, 640)
 
@@ -56,6 +58,10 @@ class ShopSettings(Group):
     backend_base_url: str = Field("http://localhost:8000", description="Public address, used in links and file URLs.")
     environment: Literal["development", "test", "production"] = Field(
         "development", description="`production` refuses unsafe settings at start."
+    )
+    debug: bool = Field(
+        default=False,
+        description="Other backends show tracebacks then; here it does nothing, and production refuses it.",
     )
     store_timezone: str = Field("Asia/Kolkata", description="Time zone of business days and financial years.")
     store_state: str = Field("Karnataka", description="State the store ships from: CGST+SGST inside it, IGST outside.")
@@ -197,6 +203,15 @@ class AuthSettings(Group):
     )
     seed_admin_email: str | None = Field(None, description="E-mail of the first admin.")
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        found = [one.rstrip("/").lower() for one in value]
+        if not all(one == "*" or ORIGIN.fullmatch(one) for one in found):
+            msg = "must be origins like https://shop.example, without a path"  # and never `null`, which anybody can be
+            raise ValueError(msg)
+        return found
 
 
 class GoogleSettings(Group):

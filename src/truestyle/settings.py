@@ -6,6 +6,7 @@ The app is built from a `Settings`, never from the environment directly, so no t
 import os
 import shutil
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Self
 
 from dotenv import dotenv_values
@@ -109,7 +110,7 @@ class Settings:
             "TOKEN_HASH_PEPPER": rotating(auth.token_hash_pepper),
         }
         for name, values in secrets.items():
-            if not values or any(len(one) < WEAKEST_SECRET or len(set(one)) < 10 for one in values):  # noqa: PLR2004
+            if not values or any(map(_is_weak, values)):
                 found.append(f"{name} must be set to at least {WEAKEST_SECRET} random characters.")
             elif any(word in one.lower() for one in values for word in PLACEHOLDERS):
                 found.append(f"{name} looks like a placeholder; generate a random one.")
@@ -118,15 +119,28 @@ class Settings:
             found.append("JWT_ACCESS_TOKEN_SECRET, JWT_REFRESH_TOKEN_SECRET and TOKEN_HASH_PEPPER must all differ.")
         if self.data.mongo_uri is None:
             found.append("MONGO_URI must name a MongoDB replica set.")
-        if self.production and not auth.refresh_cookie_secure:
-            found.append("REFRESH_COOKIE_SECURE must be true in production.")
-        if self.production and auth.refresh_cookie_path != "/":
-            found.append("REFRESH_COOKIE_PATH must be `/` in production.")
-        if self.production and self.mail.mail_page:
-            found.append("MAIL_PAGE must be false in production: it shows everybody's mail.")
-        if self.production and "*" in auth.cors_origins:
-            found.append("CORS_ORIGINS must name the origins: `*` cannot go together with cookies.")
+        if self.production:
+            found += self._wrong_in_production()
         return [*found, *_wrong_files(self.files), *_wrong_google(self.google, production=self.production)]
+
+    def _wrong_in_production(self) -> list[str]:
+        auth = self.auth
+        wrong = {
+            "REFRESH_COOKIE_SECURE must be true in production.": not auth.refresh_cookie_secure,
+            "REFRESH_COOKIE_PATH must be `/` in production.": auth.refresh_cookie_path != "/",
+            "MAIL_PAGE must be false in production: it shows everybody's mail.": self.mail.mail_page,
+            "CORS_ORIGINS must name the origins: `*` cannot go together with cookies.": "*" in auth.cors_origins,
+            "DEBUG must be false in production.": self.shop.debug,
+        }
+        return [words for words, so in wrong.items() if so]
+
+
+def _is_weak(secret: str) -> bool:
+    """Too short, too few different characters, a few of them again and again, or a row of neighbours (1234…, abcd…)."""
+    steps = [abs(ord(one) - ord(other)) for one, other in pairwise(secret)]
+    rows = sum(step <= 1 for step in steps) > len(steps) / 2
+    again = any(secret.startswith(secret[length:]) for length in range(1, len(secret) // 2 + 1))
+    return len(secret) < WEAKEST_SECRET or len(set(secret)) < 10 or rows or again  # noqa: PLR2004
 
 
 def _wrong_files(files: FileSettings) -> list[str]:

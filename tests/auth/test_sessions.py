@@ -103,6 +103,7 @@ async def test_a_used_token_seen_later_ends_the_whole_family(session: Session, s
         refused(await session.rotate(fresh["refresh_token"]), "token_revoked")
         refused(await session.rotate(), "token_revoked")
     assert await shop.store.revocations.count({"kind": Ended.SESSION}) == 1
+    assert await shop.store.outbox.count({"payload.rows.message": "a refresh token was used twice"}) == 1
 
 
 async def test_theft_from_one_family_leaves_the_others_alone(

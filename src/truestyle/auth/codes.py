@@ -1,8 +1,9 @@
 """One-time codes and links: six digits for a person to type, or a long token for a link. Stored as keyed hashes.
 
 A code is for one purpose and one account, works once, for a time, and may be tried MAX_TRIES times in all, however many
-clients try. A new one replaces the old; asking again and again stops after MAX_SENT in an hour, so that tries cannot be
-had by asking. What is wrong, used up, or asked for by nobody looks the same.
+clients try. A new one replaces the old. Tries cannot be had by asking again and again: there are MAX_SENT codes in an
+hour, and MAX_GUESSES tries in a day, after which only the link works. What is wrong, used up, or asked for by nobody
+looks the same.
 """
 
 import hashlib

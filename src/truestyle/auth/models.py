@@ -82,6 +82,8 @@ class OneTimeCode(Document):
     tries: int = 0
     sent: int = 1
     window_until: Timestamp
+    guesses: int = 0  # tries of all codes of a day
+    guesses_until: Timestamp | None = None
     expires_at: Timestamp
     used_at: Timestamp | None = None
 

@@ -29,6 +29,8 @@ REMEMBERED = timedelta(days=1)  # how long a lock makes the next one longer
 MOST_DOUBLED = 4  # 15 minutes, 30, 1 h, 2 h, 4 h
 MAX_TRIES, MAX_SENT = 5, 5
 SENDING_WINDOW = timedelta(hours=1)
+# Whoever asks again and again has tries without end: beyond this only the link of the mail works, until the next day.
+MAX_GUESSES, GUESSING_WINDOW = 20, timedelta(days=1)
 RELEASE = 1  # of the indexes and essential rows
 
 
@@ -270,6 +272,7 @@ class OneTimeCodes(Repository[OneTimeCode]):
     async def issue(self, user_id: ObjectId, purpose: Purpose, values: dict[str, Any], moment: datetime) -> None:
         """Put a new code in place of the one before. Raises Duplicate when MAX_SENT were sent in the window."""
         fresh = {"$lte": [{"$ifNull": ["$window_until", moment]}, moment]}
+        another_day = {"$lte": [{"$ifNull": ["$guesses_until", moment]}, moment]}
         mine = {"user_id": user_id, "purpose": purpose}
         allowed = {"$or": [{"sent": {"$lt": MAX_SENT}}, {"window_until": {"$lte": moment}}]}
         try:
@@ -281,6 +284,8 @@ class OneTimeCodes(Repository[OneTimeCode]):
                             **{name: {"$literal": value} for name, value in values.items()},
                             "sent": {"$cond": [fresh, 1, {"$add": ["$sent", 1]}]},
                             "window_until": {"$cond": [fresh, moment + SENDING_WINDOW, "$window_until"]},
+                            "guesses": {"$cond": [another_day, 0, "$guesses"]},
+                            "guesses_until": {"$cond": [another_day, moment + GUESSING_WINDOW, "$guesses_until"]},
                             "created_at": {"$ifNull": ["$created_at", moment]},
                             "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
                         }
@@ -295,8 +300,8 @@ class OneTimeCodes(Repository[OneTimeCode]):
         """Count a try of the account's code, before looking whether it is right; None when none is left."""
         return await self.change(
             await self._id_of(user_id, purpose),
-            {"$inc": {"tries": 1}},
-            where={"used_at": None, "tries": {"$lt": MAX_TRIES}},
+            {"$inc": {"tries": 1, "guesses": 1}},
+            where={"used_at": None, "tries": {"$lt": MAX_TRIES}, "guesses": {"$not": {"$gte": MAX_GUESSES}}},
         )
 
     async def _id_of(self, user_id: ObjectId, purpose: Purpose) -> ObjectId | None:

@@ -238,6 +238,8 @@ async def _stolen(store: Store, keys: Keys, session: Session) -> None:
         if ended and user is not None:
             facts = {"name": user.full_name, "user_agent": session.user_agent, "at": clock.now()}
             await letters.write(tx, letters.REFRESH_REUSED, user.email, facts)
+            seen = {"user_id": user.id, "email": user.email, "user_agent": session.user_agent}
+            await tx.outbox.write([told(LogKind.LOGOUT, message="a refresh token was used twice", **seen)])
         return ended
 
     log.warning("refresh_reused", user_id=str(session.user_id), session_id=str(session.id))

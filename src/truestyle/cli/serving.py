@@ -40,7 +40,10 @@ UVICORN: dict[str, Any] = {
 
 
 def dev(host: str, port: int, data: Path, *, empty: bool, reload: bool) -> None:
-    """Open everything a store needs on a data folder, serve, and stop what was started."""
+    """Open everything a store needs on a data folder, serve, and stop what was started.
+
+    Raises SettingsRefusedError where the environment says that this is production.
+    """
     began = time.perf_counter()
     signal.signal(signal.SIGTERM, _leave)
     telemetry.configure(json=not sys.stderr.isatty())
@@ -55,6 +58,8 @@ def dev(host: str, port: int, data: Path, *, empty: bool, reload: bool) -> None:
             "mail_page": True,
         }
         settings = settings_for(home, **ours)
+        if settings.production:
+            settings.require_safe()  # which says that `dev` is not for production
         own = LocalMongo(home.folder) if settings.data.mongo_uri is None else None
         try:
             if own is not None:

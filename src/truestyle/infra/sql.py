@@ -21,8 +21,10 @@ def connect(url: str) -> AsyncEngine:
             url = "postgresql+asyncpg://" + url.removeprefix(plain)
     if url.startswith("postgresql"):
         limits = {"timeout": ANSWERS_WITHIN, "command_timeout": ANSWERS_WITHIN}
-        return create_async_engine(url, pool_pre_ping=True, pool_timeout=ANSWERS_WITHIN, connect_args=limits)
-    engine = create_async_engine(url)
+        return create_async_engine(
+            url, pool_pre_ping=True, pool_timeout=ANSWERS_WITHIN, connect_args=limits, hide_parameters=True
+        )
+    engine = create_async_engine(url, hide_parameters=True)  # of an error, so that no row is in the log
     event.listen(engine.sync_engine, "connect", _pragmas)
     return engine
 

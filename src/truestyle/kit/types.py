@@ -89,6 +89,9 @@ def canonical_email(address: str) -> str:
     except EmailNotValidError as error:
         msg = "must be an e-mail address"
         raise rule(msg) from error
+    if "=?" in checked.normalized:  # mail programs read `=?utf-8?q?=2c?=` as a comma: it would be another address
+        msg = "must be an e-mail address"
+        raise rule(msg)
     return checked.normalized.casefold()
 
 

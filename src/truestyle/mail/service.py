@@ -63,5 +63,8 @@ async def deliver(shop: "Shop", one: Event) -> None:
     except NotFound as error:
         msg = "the order is gone"
         raise HopelessError(msg) from error
-    mail = writing.write(shop.settings, one.topic.removeprefix(PREFIX), to, facts, str(one.id))
+    try:
+        mail = writing.write(shop.settings, one.topic.removeprefix(PREFIX), to, facts, str(one.id))
+    except ValueError as error:
+        raise HopelessError(str(error)) from error
     await shop.mailer.send(mail)

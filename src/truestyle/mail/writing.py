@@ -3,6 +3,7 @@
 Each kind is a pair of templates: `<kind>.txt`, whose first line is the subject, and `<kind>.html`.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.message import EmailMessage
@@ -18,6 +19,7 @@ from truestyle.kit.money import wire
 from truestyle.settings import Settings
 
 SIGNS = {"INR": "₹"}
+LINK = re.compile(r"[/@:\\]|\w\.[^\W\d_]{2}")  # what mail programs make a link of
 
 
 @cache
@@ -53,11 +55,12 @@ def kinds() -> list[str]:
 def write(settings: Settings, kind: str, to: str, facts: Mapping[str, Any], message_id: str) -> EmailMessage:
     """A mail, as HTML and as text. `message_id` is the part before the @, the same each time the mail is sent.
 
-    Raises jinja2.UndefinedError when a fact is missing.
+    Raises jinja2.UndefinedError when a fact is missing, ValueError for an address that would be read as another.
     """
     zone = settings.shop.zone
     around = {
         **facts,
+        **({"name": called(facts["name"])} if "name" in facts else {}),
         "shop": settings.shop.project_name,
         "backend": settings.shop.backend_base_url.rstrip("/"),
         "api": settings.shop.backend_base_url.rstrip("/") + settings.shop.api_v1_prefix,
@@ -71,13 +74,21 @@ def write(settings: Settings, kind: str, to: str, facts: Mapping[str, Any], mess
     mail = EmailMessage()
     mail["From"] = formataddr((settings.mail.mail_from_name or settings.shop.project_name, sender))
     mail["To"] = to
-    mail["Subject"] = " ".join(subject.split())
+    if [one.addr_spec for one in mail["to"].addresses] != [to]:
+        msg = "not a plain address"
+        raise ValueError(msg)
+    mail["Subject"] = " ".join(subject.replace("=?", "= ?").split())  # Python would read `=?…?=` as what it encodes
     mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2] or urlsplit(around['backend']).hostname}>"
     mail["Date"] = format_datetime(datetime.now(zone))
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text.strip() + "\n")
     mail.add_alternative(templates().get_template(f"{kind}.html").render(around, subject=subject), subtype="html")
     return mail
+
+
+def called(name: str) -> str:
+    """A name as we greet it. Anybody can open an account under any address: we bring nobody their links."""
+    return "there" if LINK.search(name) else name
 
 
 def when(moment: datetime, zone: ZoneInfo) -> str:

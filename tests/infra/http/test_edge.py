@@ -133,6 +133,33 @@ async def test_an_unforeseen_failure_tells_nothing_and_names_the_request(
     assert "Traceback" not in answer.text
 
 
+TOKEN = "q8Vn3Xc6Lz1Rb5Tk9Wm2Jf7Hd4Gs0Py-q8Vn3Xc6L_z"
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        (f"/auth/verify-email/{TOKEN}", "/api/v1/auth/verify-email/{token}"),
+        (f"/auth/verify-email/{TOKEN[:-1]}", "/api/v1/auth/verify-email/{token}"),
+        (f"/auth/verify-email/{TOKEN}.", "/api/v1/auth/verify-email/{token}"),
+        (f"/auth/verify-email/{TOKEN}/x", "/api/v1/auth/verify-email/…/x"),
+        (f"/verify-email/{TOKEN}?a=1", "/api/v1/verify-email/…"),
+        ("/products/slug/a-very-long-name-of-a-product-in-small-letters", None),
+        ("/products/65AF0B12C4A1D2E3F4A5B6C7", None),
+    ],
+)
+async def test_a_token_in_a_path_is_not_in_the_log_even_where_the_path_leads_nowhere(
+    client: AsyncClient, shop: Shop, monkeypatch: pytest.MonkeyPatch, path: str, logged: str | None
+) -> None:
+    seen: list[dict[str, object]] = []
+    monkeypatch.setattr(shop.requests, "saw", seen.append)
+    for method in ("GET", "HEAD", "POST"):
+        await client.request(method, path)
+    await client.request("GET", path, content=b"x" * 70_000)  # refused before it is known where it leads
+    assert [one["path"] for one in seen[:3]] == [logged or f"/api/v1{path}"] * 3
+    assert TOKEN[:-1] not in str(seen)
+
+
 class TestConditionalReads:
     async def tag(self, client: AsyncClient, path: str) -> str:
         answer = await client.get(path)

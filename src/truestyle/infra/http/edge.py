@@ -21,6 +21,7 @@ from truestyle.kit.errors import BodyTooLarge, Problem
 from truestyle.kit.trail import Actor, ActorKind, act_as
 
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TOKEN = re.compile(r"/(?=[^/]*[A-Z])[^/]{32,}")  # names of ours are shorter, or in small letters
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -81,11 +82,6 @@ class Edge:
             await self.app(scope, receive, answer)
         except ClientDisconnect:
             status = GONE  # nobody is left to be told
-        except Exception:
-            log.exception("request_failed", request_id=request_id, method=scope["method"], path=_path(scope))
-            if status:  # too late for another answer: the server closes the connection
-                raise
-            await render(Problem(), scope["path"], request_id)(scope, receive, answer)
         finally:
             self._tell(scope, "HEAD" if head else scope["method"], status, (time.perf_counter() - began) * 1000)
 
@@ -108,9 +104,40 @@ def _route(scope: Scope) -> str | None:
     return getattr(scope.get("route"), "path_format", None)
 
 
-def _path(scope: Scope) -> Any:
-    """The path as it may be logged: a token in it may not."""
-    return _route(scope) if "token" in scope.get("path_params", ()) else scope["path"]
+def _path(scope: Scope) -> str:
+    """The path as it may be logged: a token in it may not, even where the path leads nowhere."""
+    token = scope.get("path_params", {}).get("token")
+    return scope["path"].replace(token, "{token}") if token else TOKEN.sub("/…", scope["path"])
+
+
+class Failures:
+    """What nobody foresaw becomes an answer here: inside CORS, so that a page of ours may read it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            raise
+        except Exception:
+            request_id = scope["state"]["request_id"]
+            log.exception("request_failed", request_id=request_id, method=scope["method"], path=_path(scope))
+            if started:  # too late for another answer: the server closes the connection
+                raise
+            await render(Problem(), scope["path"], request_id)(scope, receive, send)
 
 
 class BodyLimit:
