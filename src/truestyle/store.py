@@ -6,16 +6,8 @@ from typing import TypeVar
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from truestyle.auth.mfa.repository import SecondFactors
-from truestyle.auth.repository import (
-    Failures,
-    OneTimeCodes,
-    Permissions,
-    Revocations,
-    RolePermissions,
-    Roles,
-    Sessions,
-    Versions,
-)
+from truestyle.auth.repository import Permissions, Revocations, RolePermissions, Roles, Sessions, Versions
+from truestyle.auth.tries.repository import Failures, OneTimeCodes
 from truestyle.cart.repository import Carts, Wishlists
 from truestyle.catalog.bulk.repository import ChangesetItems, Changesets
 from truestyle.catalog.lookups import RESOURCES

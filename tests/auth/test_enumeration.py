@@ -15,7 +15,7 @@ from tests import make
 from tests.post import Post
 from truestyle.auth.models import Purpose
 from truestyle.auth.passwords import Passwords
-from truestyle.auth.repository import MAX_GUESSES, MAX_TRIES
+from truestyle.auth.tries.repository import MAX_GUESSES, MAX_TRIES
 from truestyle.kit import clock
 from truestyle.shop import Shop
 from truestyle.users.models import UserStatus

@@ -11,7 +11,7 @@ from tests import make
 from tests.conftest import make_settings
 from tests.post import Post
 from truestyle.auth.models import Purpose
-from truestyle.auth.repository import MAX_SENT, MAX_TRIES
+from truestyle.auth.tries.repository import MAX_SENT, MAX_TRIES
 from truestyle.shop import Shop
 
 PERSON = {"email": "asha@example.com", "password": "a long and unlikely phrase", "full_name": "Asha Rao"}

@@ -21,8 +21,8 @@ from tests.conftest import empty, make_settings
 from tests.running import RunningRedis, environment, running, running_redis
 from truestyle.auth import service as auth
 from truestyle.auth.models import Ended, Purpose
-from truestyle.auth.repository import MAX_TRIES
 from truestyle.auth.service import Device
+from truestyle.auth.tries.repository import MAX_TRIES
 from truestyle.shop import Shop
 
 PASSWORD, FRESH = "a long and unlikely phrase", "another rather unlikely phrase"

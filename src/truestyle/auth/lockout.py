@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from bson import ObjectId
 
 from truestyle.auth.errors import AccountLocked
-from truestyle.auth.repository import Failures, Taken
+from truestyle.auth.tries.repository import Failures, Taken
 from truestyle.infra.http.clients import key_of
 from truestyle.kit import clock
 from truestyle.kit.errors import Unavailable
