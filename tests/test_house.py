@@ -19,6 +19,7 @@ KNOWS_NO_FEATURE = ("kit", "infra")
 MAY_QUERY = ("repository.py",)  # beside kit/ and infra/
 # Writing without a permission: whoever may do these is decided by what they know (a password, a cart token).
 OPEN_WRITES = {
+    *("use_coupon", "drop_coupon", "validate_coupon"),
     "register",
     "verify_email",
     "resend_verification",
@@ -133,6 +134,7 @@ UNWATCHED = {
     ("catalog/products/repository.py", "sold"),
     ("catalog/products/repository.py", "rate"),
     ("catalog/products/repository.py", "rated"),
+    *(("coupons/repository.py", verb) for verb in ("lock", "use", "give_back", "recount")),
     ("files/repository.py", "add"),
     ("files/repository.py", "drop_renditions"),
     ("files/repository.py", "hold"),
@@ -147,7 +149,7 @@ UNWATCHED = {
 UNAUDITED = {
     *("sessions", "token_revocations", "login_failures", "one_time_codes", "versions", "counters", "idempotency_keys"),
     *("outbox", "jobs", "carts", "wishlists", "changeset_items", "stock", "stock_movements", "audit", "audit_head"),
-    *("figures", "figure_products", "figure_buyers", "counted", "feed_marks"),
+    *("figures", "figure_products", "figure_buyers", "counted", "feed_marks", "coupon_redemptions"),
 }
 
 

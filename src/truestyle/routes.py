@@ -18,6 +18,7 @@ from truestyle.catalog.products import routes as products
 from truestyle.catalog.search import routes as search
 from truestyle.cms.content import CONTENT
 from truestyle.contact import routes as contact
+from truestyle.coupons import routes as coupons
 from truestyle.dashboard import routes as dashboard
 from truestyle.deps import Db, MaybeCaller, PublicRead, allowed
 from truestyle.files import routes as files
@@ -62,6 +63,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.routes,
     cart.routes,
     wish_routes.routes,
+    coupons.routes,
     orders.checkout,
     orders.routes,
     dashboard.routes,
@@ -84,6 +86,7 @@ TAGS = [
     {"name": "Reviews", "description": "Stars and words about products."},
     {"name": "Cart", "description": "Signed in, or as a guest with `X-Cart-Token`."},
     {"name": "Wishlist", "description": "What somebody likes."},
+    {"name": "Coupons", "description": "Codes and offers, and what they would cost."},
     {"name": "Checkout", "description": "From cart to order."},
     {"name": "Orders", "description": "Orders and their way to the buyer."},
     {

@@ -13,6 +13,7 @@ from truestyle.catalog.bulk.repository import ChangesetItems, Changesets
 from truestyle.catalog.lookups import RESOURCES
 from truestyle.catalog.products.repository import Products
 from truestyle.cms.content import CONTENT
+from truestyle.coupons.repository import Coupons, Redemptions
 from truestyle.dashboard.repository import Counted, FigureBuyers, FigureProducts, Figures
 from truestyle.files.repository import Files
 from truestyle.infra.feed import Marks
@@ -65,6 +66,8 @@ class Store:
         self.wishlists = Wishlists(db, session)
         self.orders = Orders(db, session)
         self.payments = Payments(db, session)
+        self.coupons = Coupons(db, session)
+        self.redemptions = Redemptions(db, session)
         self.counters = Counters(db, session)
         self.claims = Claims(db, session)
         self.outbox = Outbox(db, session)

@@ -11,7 +11,8 @@ HOME, AWAY = Terms(TODAY, intra_state=True), Terms(TODAY, intra_state=False)
 
 
 def line(sku: str = "A", quantity: int = 1, price: int = 99900, **more: int) -> Line:
-    return Line(sku, quantity, more.pop("mrp", price), more.pop("list_price", price), price, "6205", **more)
+    mrp, list_price = more.get("mrp", price), more.get("list_price", price)
+    return Line(sku, quantity, mrp, list_price, price, "6205", more.get("discount", 0))
 
 
 @st.composite
@@ -91,7 +92,7 @@ def test_the_explanation_leads_from_mrp_to_line_total() -> None:
         "selling price 500.00",
         "discount 50.00 → 450.00",
         "2 × 450.00 = 900.00",
-        "share of the coupon −100.00 → 800.00",
+        "share of coupon −100.00 → 800.00",
         "includes 5 % GST (CGST + SGST) 38.10 on 761.90",
     ]
     assert amounts.price([bought], AWAY).lines[0].explanation[-1] == "includes 5 % GST (IGST) 38.10 on 761.90"

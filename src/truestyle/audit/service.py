@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from truestyle.audit import figures, links, orders, stars, stock, trail
+from truestyle.audit import coupons, figures, links, orders, stars, stock, trail
 from truestyle.audit.contents import of_files
 from truestyle.audit.report import Breach, Check, Report
 from truestyle.dashboard import mending
@@ -21,6 +21,8 @@ def checks(shop: Shop) -> tuple[Check, ...]:
     return (
         Check("I1", "stock is the sum of its movements", ("stock",), stock.sums),
         Check("I2", "amounts add up and agree with payments", ("orders",), orders.amounts),
+        Check("I3", "coupons were used as often as they say", ("coupons",), coupons.uses),
+        Check("I3", "redemptions are of orders", ("coupon_redemptions",), coupons.redemptions),
         Check("I4", "one order a cart, one capture a reference", ("orders", "payments"), orders.once),
         Check("I5", "histories are legal paths", ("orders",), orders.histories),
         Check("I6", "every order has one confirmation event", ("orders",), orders.events),
@@ -59,7 +61,7 @@ async def expected_rows(shop: Shop, check: Check) -> int:
 
 
 async def repair(shop: Shop, report: Report) -> int:
-    """Work out again what can be: stock flags and stars of products, and figures; never money or stock. How many."""
+    """Work out again what can be: flags and stars of products, uses of coupons, figures; never money. How many."""
     ids = [
         one.documents["product_id"]
         for one in report.breaches
@@ -74,5 +76,8 @@ async def repair(shop: Shop, report: Report) -> int:
                 await reviews.count_again(tx, key)  # type: ignore[arg-type]
 
         await shop.store.transaction(work)
+    uses = [one.documents for one in report.breaches if one.invariant == "I3" and "coupon_id" in one.documents]
+    for found in uses:
+        await shop.store.coupons.recount(found["coupon_id"], found["live"])
     figured = [one.documents for one in report.breaches if one.invariant == "I12"]
-    return len(ids) + await mending.mend(shop.store, figured)
+    return len(ids) + len(uses) + await mending.mend(shop.store, figured)

@@ -16,6 +16,8 @@ class Permission(StrEnum):
     ORDERS_PLACE = "orders:place"
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
+    COUPONS_READ = "coupons:read"
+    COUPONS_WRITE = "coupons:write"
     ACCOUNT = "account:own"
     JOBS_READ = "jobs:read"
     USERS_READ = "users:read"
@@ -62,6 +64,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.STOCK_WRITE,
         Permission.ORDERS_READ,
         Permission.ORDERS_WRITE,
+        Permission.COUPONS_READ,
+        Permission.COUPONS_WRITE,
         Permission.JOBS_READ,
         Permission.DASHBOARD_READ,
     },

@@ -81,11 +81,13 @@ class CartItemAnswer(Answer):
     status: ItemStatus
 
 
-class CouponAnswer(Answer):
-    """A coupon and what it takes off."""
+class CartCoupon(Answer):
+    """A coupon and what it takes off; an automatic offer may have no code."""
 
-    code: str
+    code: str | None
+    description: str = ""
     discount: Paise
+    free_shipping: bool = False
 
 
 class CartAnswer(Answer):
@@ -93,7 +95,7 @@ class CartAnswer(Answer):
 
     id: Id
     items: list[CartItemAnswer]
-    coupon: CouponAnswer | None = None
+    coupon: CartCoupon | None = None
     notices: list[str] = Field(default_factory=list)
     subtotal: Paise
     discount: Paise

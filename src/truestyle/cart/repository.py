@@ -69,6 +69,10 @@ class Carts(Repository[Cart]):
         """Remove every line."""
         await self._touch(owner, {"$set": {"items": []}}, expires)
 
+    async def set_coupon(self, owner: dict[str, Any], code: str | None, expires: datetime | None) -> bool:
+        """Put a coupon code in, or take it out; False if there is no cart."""
+        return await self._touch(owner, {"$set": {"coupon_code": code}}, expires)
+
     async def ensure(self, owner: dict[str, Any], expires_at: datetime | None) -> Cart:
         """The owner's cart, made if there is none yet."""
         moment = clock.now()

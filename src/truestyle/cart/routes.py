@@ -6,7 +6,10 @@ from fastapi import Response
 
 from truestyle.cart import service
 from truestyle.cart.models import CartAdd, CartAnswer, CartChange, CartItemAnswer, CartSync
+from truestyle.coupons.errors import CouponInvalid
+from truestyle.coupons.models import CodeBody
 from truestyle.deps import OPTIONAL_SIGN_IN, CartOwner, Db
+from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import router
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit.errors import NotFound, ValidationFailed, responses
@@ -39,6 +42,21 @@ async def sync_cart(body: CartSync, store: Db, owner: CartOwner) -> CartAnswer:
 async def clear_cart(store: Db, owner: CartOwner) -> CartAnswer:
     """Empty the cart."""
     await service.clear(store, owner)
+    return await service.view(store, owner)
+
+
+@routes.post("/cart/coupon", openapi_extra=OPTIONAL_SIGN_IN, responses=responses(CouponInvalid))
+@limited(Limit.COUPON)
+async def use_coupon(body: CodeBody, store: Db, owner: CartOwner) -> CartAnswer:
+    """Put a coupon into the cart; its use is counted when it is ordered."""
+    await service.use_coupon(store, owner, body.code)
+    return await service.view(store, owner)
+
+
+@routes.delete("/cart/coupon", openapi_extra=OPTIONAL_SIGN_IN)
+async def drop_coupon(store: Db, owner: CartOwner) -> CartAnswer:
+    """Take the coupon out of the cart."""
+    await service.drop_coupon(store, owner)
     return await service.view(store, owner)
 
 

@@ -11,13 +11,25 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from truestyle.cart.models import Cart, CartAdd, CartAnswer, CartItem, CartItemAnswer, ItemStatus, SyncItem
+from truestyle.cart.models import (
+    Cart,
+    CartAdd,
+    CartAnswer,
+    CartCoupon,
+    CartItem,
+    CartItemAnswer,
+    ItemStatus,
+    SyncItem,
+)
 from truestyle.catalog.products.models import Product, ProductStatus, Variant
+from truestyle.coupons.discounts import Item
+from truestyle.coupons.errors import CouponInvalid
+from truestyle.coupons.offers import Applied, apply, best_automatic, item_of
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit import clock
 from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.orders import amounts
-from truestyle.orders.amounts import Line, Terms
+from truestyle.orders.amounts import Amounts, Line, Terms
 from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
@@ -67,6 +79,7 @@ async def view(store: Store, owner: Owner, notices: Sequence[str] = ()) -> CartA
     there = await store.stock.available(item.sku for item in cart.items) if cart.items else {}
     shown: list[CartItemAnswer] = []
     lines: list[Line] = []
+    items: list[Item] = []
     said = list(notices)
     for item in cart.items:
         product = products.get(item.product_id)
@@ -75,14 +88,16 @@ async def view(store: Store, owner: Owner, notices: Sequence[str] = ()) -> CartA
         shown.append(answer)
         if variant is not None and product is not None:
             lines.append(line_of(product, variant, item.quantity))
+            items.append(item_of(product, variant, item.quantity))
         if answer.status is ItemStatus.PRICE_CHANGED:
             said.append(f"The price of {answer.name} has changed.")
         if answer.status is ItemStatus.OUT_OF_STOCK:
             said.append(f"{answer.name} is no longer available in this quantity.")
-    figures = amounts.price(lines, terms(store.shop))
+    coupon, figures = await _with_coupon(store, owner, cart, lines, items, said)
     return CartAnswer(
         id=cart.id,
         items=shown,
+        coupon=coupon,
         notices=said,
         subtotal=figures.subtotal,
         discount=figures.discount,
@@ -94,6 +109,55 @@ async def view(store: Store, owner: Owner, notices: Sequence[str] = ()) -> CartA
         version=cart.version,
         updated_at=cart.updated_at,
     )
+
+
+async def _with_coupon(
+    store: Store, owner: Owner, cart: Cart, lines: list[Line], items: list[Item], said: list[str]
+) -> tuple[CartCoupon | None, Amounts]:
+    """The coupon of a cart, or the best offer without a code, and the total; `said`: why a code gives nothing."""
+    now = terms(store.shop)
+    applied: Applied | None = None
+    try:
+        if cart.coupon_code is None:
+            applied = await best_automatic(store, items, now, owner.user_id)
+        else:
+            applied = await apply(store, cart.coupon_code, items, owner.user_id)
+    except CouponInvalid as invalid:
+        said.append(f"{cart.coupon_code}: {invalid.reason}")
+        return CartCoupon(code=cart.coupon_code, discount=0), amounts.price(lines, now)
+    if applied is None:
+        return None, amounts.price(lines, now)
+    told, reduction = applied.offer.coupon, applied.reduction
+    coupon = CartCoupon(
+        code=told.code,
+        description=told.description,
+        discount=reduction.total,
+        free_shipping=reduction.free_shipping,
+    )
+    return coupon, amounts.price(*applied.on(lines, now))
+
+
+async def use_coupon(store: Store, owner: Owner, code: str) -> None:
+    """Put a coupon into the cart, if it takes something off. Raises CouponInvalid, CartEmpty."""
+    cart = await get(store, owner)
+    products = await store.products.by_ids({item.product_id for item in cart.items})
+    pairs = [(item, products.get(item.product_id)) for item in cart.items]
+    items = [
+        item_of(product, variant, item.quantity)
+        for item, product in pairs
+        if product is not None
+        and product.status is ProductStatus.ACTIVE
+        and (variant := product.variant(item.sku)) is not None
+    ]
+    if not items:
+        raise CouponInvalid("The cart is empty.")
+    applied = await apply(store, code, items, owner.user_id)
+    await store.carts.set_coupon(owner.where, applied.offer.coupon.code, _expiry(store, owner))
+
+
+async def drop_coupon(store: Store, owner: Owner) -> None:
+    """Take the coupon out of the cart."""
+    await store.carts.set_coupon(owner.where, None, _expiry(store, owner))
 
 
 def terms(shop: ShopSettings, *, intra_state: bool = True, cod_fee: int = 0) -> Terms:
@@ -301,6 +365,8 @@ async def merge(store: Store, user_id: ObjectId, token: str | None) -> None:
         if guest is not None and await tx.carts.remove(guest.id):
             kept = [SyncItem(sku=item.sku, quantity=item.quantity) for item in guest.items]
             await sync(tx, Owner(user_id), kept)
+            if guest.coupon_code is not None:
+                await tx.carts.set_coupon(Owner(user_id).where, guest.coupon_code, None)
 
     await store.transaction(work)
 

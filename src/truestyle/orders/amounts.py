@@ -22,6 +22,7 @@ class Line:
     unit_price: int
     hsn_code: str | None = None
     discount: int = 0
+    offer: str = "coupon"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Terms:
     shipping_fee: int = 0
     free_shipping_from: int | None = None
     cod_fee: int = 0
+    ships_free: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def price(lines: Sequence[Line], terms: Terms) -> Amounts:
 
 def _shipping(goods: int, terms: Terms) -> int:
     free = terms.free_shipping_from is not None and goods >= terms.free_shipping_from
-    return 0 if free else terms.shipping_fee
+    return 0 if free or terms.ships_free else terms.shipping_fee
 
 
 def _price_line(line: Line, terms: Terms) -> Priced:
@@ -115,7 +117,7 @@ def _explain(line: Line, total: int, taxes: Tax) -> list[str]:
         steps.append(f"discount {money.wire(line.list_price - line.unit_price)} → {money.wire(line.unit_price)}")
     steps.append(f"{line.quantity} × {money.wire(line.unit_price)} = {money.wire(line.quantity * line.unit_price)}")
     if line.discount:
-        steps.append(f"share of the coupon −{money.wire(line.discount)} → {money.wire(total)}")
+        steps.append(f"share of {line.offer} −{money.wire(line.discount)} → {money.wire(total)}")
     steps.append(tax_step(taxes))
     if taxes.flagged:
         steps.append("no GST rate fits this price; the higher one is charged")

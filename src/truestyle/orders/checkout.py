@@ -4,6 +4,7 @@
 first statement and not at the last; then it decides the placements in order, and writes each collection once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,11 @@ from bson import ObjectId
 from truestyle.cart.models import Cart
 from truestyle.cart.service import line_of, picture, terms
 from truestyle.catalog.products.models import Product, ProductStatus, Variant
+from truestyle.coupons import offers
+from truestyle.coupons.discounts import Buyer, Offer, judge
+from truestyle.coupons.errors import CouponInvalid, unknown
+from truestyle.coupons.models import Coupon, Redemption
+from truestyle.coupons.offers import Applied, item_of
 from truestyle.infra.outbox import Event, event
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Reason
@@ -48,6 +54,8 @@ class Placement:
     payment: PaymentType
     expected_total: int | None = None
     notes: str | None = None
+    offer: Offer | None = None
+    insists: bool = False  # the buyer asked for this coupon: without it there is no order
     claim: Claim | None = None
     number: str = ""
     order_id: ObjectId = field(default_factory=ObjectId)
@@ -69,7 +77,10 @@ class Desk:
     versions: dict[ObjectId, int]
     products: dict[ObjectId, Product]
     held: set[bytes]
+    coupons: dict[ObjectId, Coupon]
+    buyers: dict[ObjectId, Buyer]  # by order, where there is a coupon
     taken: dict[str, int] = field(default_factory=dict)
+    redeemed: list[Redemption] = field(default_factory=list)
 
 
 class Till:
@@ -119,6 +130,7 @@ async def place_batch(tx: Store, placements: Sequence[Placement]) -> list[Order 
     await tx.payments.write([_payment(order) for order in orders])
     await inventory.record(tx, [movement for order in orders for movement in _sold(order)])
     await tx.outbox.write([one for order in orders for one in _events(order)])
+    await _redeem(tx, desk)
     await tx.claims.answer([(one.claim, placed_body(order)) for one, order in placed if one.claim is not None])
     sold_out = {sku for sku, count in desk.available.items() if count == 0 and sku in desk.taken}
     gone = {product.id for product in desk.products.values() if any(one.sku in sold_out for one in product.variants)}
@@ -127,14 +139,30 @@ async def place_batch(tx: Store, placements: Sequence[Placement]) -> list[Order 
     return results
 
 
+async def _redeem(tx: Store, desk: Desk) -> None:
+    uses = Counter(one.coupon_id for one in desk.redeemed)
+    if uses and not await tx.coupons.use(uses):
+        raise Unavailable  # cannot be: the rows were locked when they were read
+    await tx.redemptions.write(desk.redeemed)
+
+
 async def _open(tx: Store, placements: Sequence[Placement]) -> Desk:
     skus = {sku for one in placements for sku in one.demand}
     claims = [one.claim for one in placements if one.claim is not None]
+    available = await tx.stock.lock(sorted(skus)) if skus else {}
+    offered = {one.order_id: one for one in placements if one.offer is not None}
+    coupons = await tx.coupons.lock([one.offer.coupon.id for one in offered.values() if one.offer]) if offered else {}
     return Desk(
-        available=await tx.stock.lock(sorted(skus)) if skus else {},
+        available=available,
         versions=await tx.carts.versions([one.cart.id for one in placements]),
         products=await tx.products.by_ids({item.product_id for one in placements for item in one.cart.items}),
         held=await tx.claims.held(claims) if claims else set(),
+        coupons=coupons,
+        buyers={
+            key: await offers.buyer_of(tx, one.offer.coupon, one.user_id, one.email)
+            for key, one in offered.items()
+            if one.offer is not None
+        },
     )
 
 
@@ -155,7 +183,8 @@ def _decide(tx: Store, desk: Desk, placement: Placement) -> Order:
     if short:
         raise InsufficientStock(short)
     lines = [line_of(*pair, item.quantity) for pair, item in zip(chosen, placement.cart.items, strict=True)]
-    figures = price_for(tx, lines, placement.shipping, placement.payment)
+    applied = _reduced(desk, placement, chosen)
+    figures = price_for(tx, lines, placement.shipping, placement.payment, applied)
     if placement.expected_total is not None and placement.expected_total != figures.total:
         raise PriceChanged(quote=quote_of(tx.shop, chosen, figures, placement.shipping.pincode, desk.available))
     if placement.payment is PaymentType.COD and not delivery.cod_offered(
@@ -166,7 +195,34 @@ def _decide(tx: Store, desk: Desk, placement: Placement) -> Order:
         desk.available[sku] -= count
         desk.taken[sku] = desk.taken.get(sku, 0) + count
     desk.versions[placement.cart.id] = -1  # the same cart again in this batch finds it gone
-    return _order(tx, placement, chosen, figures)
+    order = _order(tx, placement, chosen, figures, applied)
+    if applied is not None:
+        desk.redeemed.append(_redemption(order, applied))
+    return order
+
+
+def _reduced(desk: Desk, placement: Placement, chosen: Sequence[tuple[Product, Variant]]) -> Applied | None:
+    """The placement's coupon as it stands now, after those that came before. Raises CouponInvalid, CartBusy."""
+    if placement.offer is None:
+        return None
+    items = [item_of(*pair, item.quantity) for pair, item in zip(chosen, placement.cart.items, strict=True)]
+    key = placement.offer.coupon.id
+    stored = desk.coupons.get(key)
+    before = [one for one in desk.redeemed if one.coupon_id == key]
+    mine = [one for one in before if one.email == placement.email or (one.user_id and one.user_id == placement.user_id)]
+    buyer = desk.buyers[placement.order_id]
+    try:
+        if stored is None:
+            raise unknown(placement.offer.coupon.code or "")
+        offer = replace(
+            placement.offer, coupon=stored.model_copy(update={"used_count": stored.used_count + len(before)})
+        )
+        counted = Buyer(buyer.uses + len(mine), buyer.ordered or bool(mine))
+        return Applied(offer, judge(offer, items, clock.now(), counted))
+    except CouponInvalid:
+        if placement.insists:
+            raise
+        raise CartBusy from None  # it was given without being asked for: look which fits now
 
 
 def _variant(desk: Desk, placement: Placement, at: int) -> tuple[Product, Variant]:
@@ -178,14 +234,39 @@ def _variant(desk: Desk, placement: Placement, at: int) -> tuple[Product, Varian
     return product, variant
 
 
-def price_for(store: Store, lines: Sequence[Line], to: AddressFields, payment: PaymentType | None) -> Amounts:
-    """Amounts of lines delivered to an address and paid in some way."""
+def price_for(
+    store: Store,
+    lines: Sequence[Line],
+    to: AddressFields,
+    payment: PaymentType | None,
+    applied: Applied | None = None,
+) -> Amounts:
+    """Amounts of lines delivered to an address and paid in some way, less a coupon."""
     fee = store.shop.cod_fee if payment is PaymentType.COD else 0
     intra = delivery.intra_state(store.shop, to.state, to.pincode)
-    return amounts.price(lines, terms(store.shop, intra_state=intra, cod_fee=fee))
+    agreed = terms(store.shop, intra_state=intra, cod_fee=fee)
+    return amounts.price(lines, agreed) if applied is None else amounts.price(*applied.on(lines, agreed))
 
 
-def _order(tx: Store, placement: Placement, chosen: Sequence[tuple[Product, Variant]], figures: Amounts) -> Order:
+def _redemption(order: Order, applied: Applied) -> Redemption:
+    coupon = applied.offer.coupon
+    return Redemption(
+        coupon_id=coupon.id,
+        code=coupon.code,
+        order_id=order.id,
+        user_id=order.user_id,
+        email=order.email,
+        discount=applied.reduction.total,
+    )
+
+
+def _order(
+    tx: Store,
+    placement: Placement,
+    chosen: Sequence[tuple[Product, Variant]],
+    figures: Amounts,
+    applied: Applied | None,
+) -> Order:
     moment = clock.now()
     items = [
         frozen_item(product, variant, priced, picture(product, variant, tx.shop))
@@ -203,6 +284,7 @@ def _order(tx: Store, placement: Placement, chosen: Sequence[tuple[Product, Vari
         items=items,
         subtotal=figures.subtotal,
         discount=figures.discount,
+        coupon_code=applied.offer.coupon.code if applied else None,
         shipping=figures.shipping,
         tax=tax_totals(figures),
         total=figures.total,

@@ -27,15 +27,6 @@ class CodUnavailable(Problem):
     status, code, detail = 409, "cod_unavailable", "Cash on delivery is not available for this order."
 
 
-class CouponInvalid(Problem):
-    """The code gives nothing; `reason` says why, in words for the shopper."""
-
-    status, code, detail = 409, "coupon_invalid", "This coupon cannot be used."
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason=reason)
-
-
 class NotEditable(Problem):
     """It is too late to change the order."""
 

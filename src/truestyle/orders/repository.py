@@ -69,6 +69,23 @@ class Orders(Repository[Order]):
         found = self.collection.find({"_id": {"$in": list(ids)}}, dict.fromkeys(fields, 1), session=self.session)
         return await found.to_list()
 
+    async def placed_between(
+        self, start: datetime, end: datetime, after: tuple[datetime, ObjectId] | None, limit: int, fields: Sequence[str]
+    ) -> list[Row]:
+        """Some fields of the orders of a time, as they were placed, beyond the one `after` names."""
+        where: dict[str, Any] = {"placed_at": {"$gte": start, "$lt": end}}
+        if after is not None:
+            later = {"$or": [{"placed_at": {"$gt": after[0]}}, {"placed_at": after[0], "_id": {"$gt": after[1]}}]}
+            where = {"$and": [{"placed_at": {"$gte": after[0], "$lt": end}}, later]}
+        found = self.collection.find(
+            where,
+            dict.fromkeys(fields, 1),
+            sort=[("placed_at", ASCENDING), ("_id", ASCENDING)],
+            limit=limit,
+            session=self.session,
+        )
+        return await found.to_list()
+
     async def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
         """The ids that follow, in their order."""
         where = {} if after is None else {"_id": {"$gt": after}}
@@ -86,6 +103,11 @@ class Orders(Repository[Order]):
             where["status"] = OrderStatus.DELIVERED
         row = await self.collection.find_one(where, {"_id": 1}, session=self.session)
         return row["_id"] if row else None
+
+    async def has_ordered(self, user_id: ObjectId | None, email: str | None) -> bool:
+        """Whether a person, signed in or not, has an order that was not called off."""
+        either = [{name: value} for name, value in (("user_id", user_id), ("email", email)) if value is not None]
+        return bool(either) and await self._any({"$or": either, "status": {"$ne": OrderStatus.CANCELLED}})
 
     async def names_product(self, product_id: ObjectId) -> bool:
         """Whether any order has this product."""

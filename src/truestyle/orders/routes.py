@@ -6,6 +6,7 @@ from fastapi import Response
 
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
+from truestyle.coupons.errors import CouponInvalid
 from truestyle.deps import OPTIONAL_SIGN_IN, CartOwner, Db, RepeatDep, ShopDep, SignedInCaller, Version, allowed
 from truestyle.infra.http.route import gathered, router
 from truestyle.inventory.repository import InsufficientStock
@@ -14,7 +15,7 @@ from truestyle.kit.idempotency import IdempotencyInProgress, IdempotencyKeyReuse
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
 from truestyle.orders import listing, service
-from truestyle.orders.errors import CartEmpty, CodUnavailable, CouponInvalid, NotDeliverable, NotEditable, PriceChanged
+from truestyle.orders.errors import CartEmpty, CodUnavailable, NotDeliverable, NotEditable, PriceChanged
 from truestyle.orders.flow import InvalidTransition
 from truestyle.orders.listing import Filters
 from truestyle.orders.models import (

@@ -1,5 +1,6 @@
 """What buyers and staff do with orders."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,8 +11,13 @@ from bson import ObjectId
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.cart import service as carts
+from truestyle.cart.models import Cart
 from truestyle.cart.service import Owner, line_of
-from truestyle.catalog.products.models import ProductStatus
+from truestyle.catalog.products.models import Product, ProductStatus, Variant
+from truestyle.coupons import offers
+from truestyle.coupons import service as coupons
+from truestyle.coupons.discounts import Offer
+from truestyle.coupons.offers import Applied, item_of
 from truestyle.infra.outbox import Event, event
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Reason
@@ -21,7 +27,7 @@ from truestyle.kit.idempotency import Answered, Claim
 from truestyle.orders import delivery, tax
 from truestyle.orders.amounts import TAX_STEP, tax_step
 from truestyle.orders.checkout import Placement, Till, placed_body, price_for
-from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, CouponInvalid, NotDeliverable, NotEditable
+from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, NotDeliverable, NotEditable
 from truestyle.orders.flow import CANCELLABLE, EDITABLE, InvalidTransition, OrderStatus, before
 from truestyle.orders.models import (
     HistoryEntry,
@@ -62,7 +68,7 @@ async def place(store: Store, till: Till, owner: Owner, body: OrderPlace, repeat
     """Turn the owner's cart into an order; under a key, once.
 
     Raises CartEmpty, InsufficientStock, PriceChanged, NotDeliverable, CodUnavailable, ValidationFailed, NotFound,
-    IdempotencyKeyReused, IdempotencyInProgress, Unavailable.
+    IdempotencyKeyReused, IdempotencyInProgress, CouponInvalid, Unavailable.
     """
     if repeat.key is None:
         return _outcome(await _place(store, till, owner, body, None))
@@ -85,7 +91,6 @@ def _outcome(order: Order) -> Outcome:
 
 
 async def _place(store: Store, till: Till, owner: Owner, body: OrderPlace, claim: Claim | None) -> Order:
-    _require_no_coupon(body.coupon_code)
     shipping = await _address(store, owner, body.address_id, body.address)
     billing = shipping
     if body.billing_address_id is not None:
@@ -97,6 +102,7 @@ async def _place(store: Store, till: Till, owner: Owner, body: OrderPlace, claim
         cart = await carts.get(store, owner)
         if not cart.items:
             raise CartEmpty
+        code = body.coupon_code or cart.coupon_code
         placement = Placement(
             cart=cart,
             user_id=owner.user_id,
@@ -106,6 +112,8 @@ async def _place(store: Store, till: Till, owner: Owner, body: OrderPlace, claim
             payment=body.payment.type,
             expected_total=body.expected_total,
             notes=body.notes,
+            offer=await offers.of_code(store, code) if code else await _automatic(store, owner, cart, email),
+            insists=code is not None,
             claim=claim,
         )
         try:
@@ -138,14 +146,29 @@ async def _email(store: Store, owner: Owner, body: OrderPlace) -> str:
     return body.email
 
 
-def _require_no_coupon(code: str | None) -> None:
-    """There are no coupons yet: a code that is sent must not be passed over in silence. Raises CouponInvalid."""
-    if code is not None:
-        raise CouponInvalid(f"There is no coupon {code}.")
+async def _automatic(store: Store, owner: Owner, cart: Cart, email: str) -> Offer | None:
+    """The offer without a code that saves most on this cart."""
+    if not await store.coupons.automatic(1):
+        return None
+    products = await store.products.by_ids({item.product_id for item in cart.items})
+    items = [item_of(*one) for one in _for_sale(cart, products)]
+    best = await offers.best_automatic(store, items, carts.terms(store.shop), owner.user_id, email)
+    return best.offer if best else None
+
+
+def _for_sale(cart: Cart, products: Mapping[ObjectId, Product]) -> Iterator[tuple[Product, Variant, int]]:
+    for item in cart.items:
+        product = products.get(item.product_id)
+        variant = product.variant(item.sku) if product and product.status is ProductStatus.ACTIVE else None
+        if product is not None and variant is not None:
+            yield product, variant, item.quantity
 
 
 async def quote(store: Store, owner: Owner, ask: QuoteAsk) -> Quote:
-    """What the cart would cost, delivered there; nothing is changed. Raises CartEmpty, NotFound, ValidationFailed."""
+    """What the cart would cost, delivered there; nothing is changed.
+
+    Raises CartEmpty, CouponInvalid, NotFound, ValidationFailed.
+    """
     given = [one is not None for one in (ask.address_id, ask.address, ask.pincode)]
     if sum(given) != 1:
         raise ValidationFailed("give one of address_id, address and pincode", ("body", "pincode"))
@@ -154,21 +177,20 @@ async def quote(store: Store, owner: Owner, ask: QuoteAsk) -> Quote:
         to = AddressFields(full_name="", phone="", line1="", city="", state=state, pincode=pincode)
     else:
         to = await _address(store, owner, ask.address_id, ask.address)
-    _require_no_coupon(ask.coupon_code)
     cart = await carts.get(store, owner)
     products = await store.products.by_ids({item.product_id for item in cart.items})
-    chosen, lines = [], []
-    for item in cart.items:
-        product = products.get(item.product_id)
-        variant = product.variant(item.sku) if product and product.status is ProductStatus.ACTIVE else None
-        if product is not None and variant is not None:
-            chosen.append((product, variant))
-            lines.append(line_of(product, variant, item.quantity))
-    if not lines:
+    chosen = list(_for_sale(cart, products))
+    if not chosen:
         raise CartEmpty
+    lines, items = [line_of(*one) for one in chosen], [item_of(*one) for one in chosen]
+    code = ask.coupon_code or cart.coupon_code
+    if code is not None:
+        applied: Applied | None = await offers.apply(store, code, items, owner.user_id)
+    else:
+        applied = await offers.best_automatic(store, items, carts.terms(store.shop), owner.user_id)
     available = await store.stock.available(line.sku for line in lines)
-    figures = price_for(store, lines, to, ask.payment_type)
-    return quote_of(store.shop, chosen, figures, to.pincode, available)
+    figures = price_for(store, lines, to, ask.payment_type, applied)
+    return quote_of(store.shop, [(one, variant) for one, variant, _ in chosen], figures, to.pincode, available)
 
 
 def within(caller: Caller) -> dict[str, Any]:
@@ -251,6 +273,8 @@ async def _undo(store: Store, key: ObjectId, status: OrderStatus, by: str, note:
         if not await tx.payments.call_off(moved.payment.id, moment):
             raise Unavailable
         await inventory.refresh_flags(tx, {item.product_id for item in moved.items})
+        if status is OrderStatus.CANCELLED:
+            await coupons.release(tx, moved.id, moment)
         await tx.outbox.write([_told(moved), changed_event(moved)])
         return moved
 

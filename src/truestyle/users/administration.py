@@ -140,6 +140,7 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.carts.remove_of(key)
         await tx.addresses.remove_all(key)
         await tx.orders.anonymise(key, f"deleted-{key}@invalid")
+        await tx.redemptions.anonymise(key)
         await auth.end_sessions(tx, keys, {"user_id": key})
         await tx.sessions.remove_all(key)
         await tx.codes.remove_all(key)
