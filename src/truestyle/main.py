@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from truestyle import aliases, health, routes
+from truestyle import aliases, health, measuring, routes
 from truestyle.auth import page
 from truestyle.auth import routes as auth
 from truestyle.cms.content import CONTENT
@@ -19,6 +19,7 @@ from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.conditional import Conditional
 from truestyle.infra.http.edge import BodyLimit, Edge, Failures
 from truestyle.infra.http.patience import Patience
+from truestyle.infra.metrics import Metrics
 from truestyle.mail import page as mail
 from truestyle.settings import Settings
 from truestyle.shop import Shop
@@ -68,6 +69,8 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     if settings.docs:
         docs.install(app)
     page.install(app, prefix)
+    if settings.metrics:
+        measuring.install(app)
     if settings.mail.mail_page:
         mail.install(app, settings)
     openapi.install(app, prefix, auth.BODIES)
@@ -97,13 +100,15 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
             expose_headers=EXPOSED,
         )
 
+    app.state.metrics = Metrics()
+
     def observe(facts: dict[str, Any]) -> None:
-        if hasattr(app.state, "shop"):
+        app.state.metrics.saw(facts)
+        if settings.data.log_requests and hasattr(app.state, "shop"):
             app.state.shop.requests.saw(facts)
 
     clients = Clients(limits.trusted_proxies, limits.forwarded_header)
-    observed = observe if settings.data.log_requests else None
-    app.add_middleware(Edge, secure=settings.production, clients=clients, observe=observed)
+    app.add_middleware(Edge, secure=settings.production, clients=clients, observe=observe)
     return app
 
 

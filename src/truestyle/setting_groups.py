@@ -267,6 +267,9 @@ class LimitSettings(Group):
     docs_enabled: bool | None = Field(
         None, description="Serve `/docs`, `/redoc` and `/openapi.json`; when unset, everywhere but in production."
     )
+    metrics_enabled: bool | None = Field(
+        None, description="Serve `/metrics` to Prometheus; when unset, everywhere but in production."
+    )
     max_connections: int = Field(1000, ge=10, le=100_000, description="Open connections of one process.")
     header_timeout_seconds: float = Field(
         10, gt=0, le=600, description="Seconds in which a request's headers must arrive."

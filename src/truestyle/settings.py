@@ -96,6 +96,11 @@ class Settings:
         """Whether the documentation pages are served."""
         return not self.production if self.limits.docs_enabled is None else self.limits.docs_enabled
 
+    @property
+    def metrics(self) -> bool:
+        """Whether Prometheus may ask."""
+        return not self.production if self.limits.metrics_enabled is None else self.limits.metrics_enabled
+
     def require_safe(self) -> None:
         """Raises SettingsRefusedError naming every setting that production must not have."""
         wrong = list(self._wrong())

@@ -87,6 +87,7 @@ class Edge:
 
     def _tell(self, scope: Scope, method: str, status: int, ms: float) -> None:
         facts = {
+            "route": _route(scope),
             "method": method,
             "path": _path(scope),
             "status": status,
@@ -95,7 +96,7 @@ class Edge:
             "client": (scope.get("client") or ("", 0))[0],
             "caller": scope["state"].get("caller"),
         }
-        log.info("request", route=_route(scope), **facts)
+        log.info("request", **facts)
         if self.observe is not None:
             self.observe(facts)
 
