@@ -11,6 +11,7 @@ from httpx import AsyncClient
 from tests import make
 from tests.catalog.products.test_writing import Staff
 from tests.running import environment, running
+from truestyle.catalog.search.live import built
 from truestyle.infra import feed as feeds
 from truestyle.kit.errors import Unavailable
 from truestyle.shop import Shop
@@ -161,3 +162,17 @@ async def test_a_start_waits_for_the_index_only_where_it_is_asked(shop: Shop, tm
         async with AsyncClient(base_url=f"{fresh.url}/api/v1") as there:
             answer = await there.get("/products/search?q=ikat&facets=true")
     assert (answer.status_code, answer.json()["total"]) == (200, 30)
+
+
+async def test_a_row_that_is_no_product_hides_no_other(writer: Staff, client: AsyncClient, shop: Shop) -> None:
+    page = await writer.create(name="Marigold shawl", price="100")
+    rows = shop.store.db["products"]
+    for number, strange in enumerate(({}, {"name": "Marigold", "price": "free", "rating": None})):
+        await rows.insert_one({**strange, "slugs": [f"s-{number}"], "variants": [{"sku": f"S-{number}"}]})
+        shop.search.distrust()
+        assert await found(client, "q=marigold") == {"Marigold shawl"}
+    await rows.update_one({"slug": page["slug"]}, {"$unset": {"rating": 1}})
+    shop.search.distrust()
+    assert await found(client, "q=marigold") == set()
+    assert len((await built(shop.store)).index) == 0
+    await rows.delete_many({})

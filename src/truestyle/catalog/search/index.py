@@ -88,6 +88,10 @@ class Order:
         return (key[2] for key in walked if key[2] < end and text[key[2]] == "1")
 
 
+class UnreadableError(Exception):
+    """A row is not what a product is: somebody wrote it past the store."""
+
+
 class Index:
     """What is sold, ready to be asked."""
 
@@ -106,15 +110,21 @@ class Index:
         return len(self._slots)
 
     def put(self, row: Mapping[str, Any], *, sort: bool = True) -> None:
-        """Add or replace a product; without `sort` the orders wait for `sort_all`."""
+        """Add or replace a product; without `sort` the orders wait for `sort_all`. Raises UnreadableError."""
         key = row["_id"]
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = self._free.pop() if self._free else len(self._entries)
+            slot = self._free.pop() if self._free else len(self._entries)
             if slot == len(self._entries):
                 self._entries.append(None)
         old = self._entries[slot]
-        new = self._entries[slot] = self._entry(row, slot)
+        try:
+            new = self._entry(row, slot)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if old is None:
+                self._free.append(slot)
+            raise UnreadableError from error
+        self._entries[slot], self._slots[key] = new, slot
         was, now = set(old.values if old else ()), set(new.values)
         for value in now - was:
             value.add(slot)

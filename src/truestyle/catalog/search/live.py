@@ -3,16 +3,18 @@
 import asyncio
 from typing import Any
 
+import structlog
 from bson import ObjectId
 
 from truestyle.catalog.lookups import Category
-from truestyle.catalog.search.index import FIELDS, Index
+from truestyle.catalog.search.index import FIELDS, Index, UnreadableError
 from truestyle.infra.feed import Feed
 from truestyle.kit.repository import Row
 from truestyle.store import Store
 
 PRODUCTS, CATEGORIES = "products", "categories"
 BREATH = 20  # products after which others may run
+log = structlog.get_logger("search")
 WATCHED = {PRODUCTS: FIELDS, CATEGORIES: ("name", "slug", "parent_id")}
 
 
@@ -25,9 +27,17 @@ class Catalogue:
     def put(self, collection: str, row: Row) -> None:
         """A row that is new or changed."""
         if collection == PRODUCTS:
-            self.index.put(row)
+            self.add(row)
         else:
             self.index.tree.put(row)
+
+    def add(self, row: Row, *, sort: bool = True) -> None:
+        """A product; one that cannot be read is left out, and hides no other."""
+        try:
+            self.index.put(row, sort=sort)
+        except UnreadableError:
+            log.exception("product_unreadable", product_id=str(row["_id"]))
+            self.index.drop(row["_id"])
 
     def drop(self, collection: str, key: ObjectId) -> None:
         """A row that is gone."""
@@ -53,7 +63,7 @@ async def built(store: Store) -> Catalogue:
         catalogue.index.tree.put(_row(category))
     count = 0
     async for row in store.products.outlines(FIELDS):
-        catalogue.index.put(row, sort=False)
+        catalogue.add(row, sort=False)
         count += 1
         if count % BREATH == 0:
             await asyncio.sleep(0)
