@@ -40,6 +40,12 @@ MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("add_address", "list_addresses", "get_address", "change_address", "patch_address"), SIGNED_IN),
     "remove_address": SIGNED_IN,
     "look_up_pincode": ANYONE,
+    **{
+        f"{verb}_{kept}": SIGNED_IN
+        for kept in ("card", "upi")
+        for verb in ("create", "get", "change", "patch", "remove")
+    },
+    **dict.fromkeys(("list_cards", "list_upis"), SIGNED_IN),
     **dict.fromkeys(("search_products", "suggest_products"), ANYONE),
     **dict.fromkeys(("list_products", "get_product_by_slug", "get_product", "get_file"), ANYONE),
     **dict.fromkeys(("upload_file", "remove_file"), SIGNED_IN),

@@ -31,6 +31,7 @@ from truestyle.reviews import routes as reviews
 from truestyle.trail import routes as trail
 from truestyle.users import admin_routes as user_administration
 from truestyle.users import routes as users
+from truestyle.wallet import routes as wallet
 
 lookups = router(tag="Lookups")
 content = router(tag="Content")
@@ -64,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cart.routes,
     wish_routes.routes,
     coupons.routes,
+    wallet.routes,
     orders.checkout,
     orders.routes,
     dashboard.routes,
@@ -87,6 +89,7 @@ TAGS = [
     {"name": "Cart", "description": "Signed in, or as a guest with `X-Cart-Token`."},
     {"name": "Wishlist", "description": "What somebody likes."},
     {"name": "Coupons", "description": "Codes and offers, and what they would cost."},
+    {"name": "Wallet", "description": "Cards and UPI addresses kept for the next time."},
     {"name": "Checkout", "description": "From cart to order."},
     {"name": "Orders", "description": "Orders and their way to the buyer."},
     {

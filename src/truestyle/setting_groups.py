@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
+from cryptography.fernet import Fernet
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -181,6 +182,10 @@ class AuthSettings(Group):
         SecretStr(""),
         description="Keys the hashes of stored tokens and codes, and the audit trail. May be a list, as above.",
     )
+    card_enc_key: SecretStr = Field(
+        SecretStr(""),
+        description="Fernet key under which card numbers are kept; may be a list, as above. Unset: no number is kept.",
+    )
     jwt_algorithm: Literal["HS256"] = Field("HS256", description="HS256; anything else is refused.")
     access_token_expire_minutes: int = Field(30, ge=1, le=1440, description="Life of an access token.")
     refresh_token_expire_days: int = Field(30, ge=1, le=365, description="Longest life of a session.")
@@ -203,6 +208,17 @@ class AuthSettings(Group):
     )
     seed_admin_email: str | None = Field(None, description="E-mail of the first admin.")
     seed_admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
+
+    @field_validator("card_enc_key")
+    @classmethod
+    def _are_fernet_keys(cls, value: SecretStr) -> SecretStr:
+        for one in rotating(value):
+            try:
+                Fernet(one)
+            except ValueError as error:
+                msg = "must be Fernet keys (32 random bytes in URL-safe base64)"
+                raise ValueError(msg) from error
+        return value
 
     @field_validator("cors_origins")
     @classmethod

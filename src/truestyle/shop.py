@@ -44,6 +44,7 @@ from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.store import Store
 from truestyle.trail.chain import key_from
 from truestyle.trail.service import Sealer
+from truestyle.wallet.vault import Vault
 
 MIGRATED_WITHIN, RETRIED_EVERY = 20.0, 5.0  # seconds
 log = structlog.get_logger("shop")
@@ -73,6 +74,7 @@ class Shop:
         self.mailer = mailer_for(settings.mail)
         peppers = rotating(settings.auth.token_hash_pepper)
         self.box = Box(peppers)
+        self.vault = Vault(rotating(settings.auth.card_enc_key))
         tokens = Tokens(settings.auth)
         gate = Gate(self.store, tokens, self.cache, self.push, settings)
         lockout = Lockout(self.store.failures, tokens.hash, settings.limits)

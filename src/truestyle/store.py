@@ -32,6 +32,7 @@ from truestyle.reviews.repository import Ratings, Reviews, Votes
 from truestyle.setting_groups import ShopSettings
 from truestyle.trail.repository import Trail, TrailHead
 from truestyle.users.repository import Addresses, Users
+from truestyle.wallet.repository import Cards, Upis
 
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
@@ -66,6 +67,8 @@ class Store:
         self.wishlists = Wishlists(db, session)
         self.orders = Orders(db, session)
         self.payments = Payments(db, session)
+        self.cards = Cards(db, session)
+        self.upis = Upis(db, session)
         self.coupons = Coupons(db, session)
         self.redemptions = Redemptions(db, session)
         self.counters = Counters(db, session)

@@ -65,6 +65,7 @@ LIVES: dict[str, Life] = {
     "/products": Life(a_sku),
     "/user-reviews": Life(only_a_product),
     "/user-ratings": Life(only_a_product, {"rating": 2}),
+    "/upi-details": Life(change={"vpa": "asha.rao@okhdfc"}),
     "/contact-us": Life(change={"note": "Asked the courier."}),
 }
 # Whose life is another: named here, with the tests that tell it.

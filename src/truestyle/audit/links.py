@@ -61,6 +61,8 @@ LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("user_reviews", "user_id", "", "users", "a review by nobody"),
     ("review_votes", "review_id", "", "user_reviews", "a vote for no review"),
     ("addresses", "user_id", "", "users", "an address of nobody"),
+    ("card_details", "user_id", "", "users", "a card of nobody"),
+    ("upi_details", "user_id", "", "users", "a UPI address of nobody"),
     *(
         (collection, field, field.partition(".")[0], "files", "a picture without its file")
         for collection, field in files.NAMED_BY

@@ -139,6 +139,8 @@ async def remove(store: Store, keys: Keys, key: ObjectId) -> None:
         await tx.wishlists.remove_of(key)
         await tx.carts.remove_of(key)
         await tx.addresses.remove_all(key)
+        await tx.cards.remove_all(key)
+        await tx.upis.remove_all(key)
         await tx.orders.anonymise(key, f"deleted-{key}@invalid")
         await tx.redemptions.anonymise(key)
         await auth.end_sessions(tx, keys, {"user_id": key})

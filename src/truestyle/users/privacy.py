@@ -17,6 +17,7 @@ from truestyle.store import Store
 from truestyle.users import administration
 from truestyle.users.addresses import Address
 from truestyle.users.models import GoogleIdentity, UserAnswer
+from truestyle.wallet.models import CardAnswer, UpiAnswer
 
 MOST = 100
 NEWEST = PageQuery("-created_at", size=MOST)
@@ -28,6 +29,8 @@ class PersonalData(Answer):
     profile: UserAnswer
     google: GoogleIdentity | None
     addresses: list[Address]
+    cards: list[CardAnswer]
+    upis: list[UpiAnswer]
     orders: list[OrderAnswer]
     cart: list[dict[str, Any]]
     wishlist: list[dict[str, Any]]
@@ -54,6 +57,8 @@ async def export(shop: Shop, caller: Caller) -> PersonalData:
         profile=user.answer(store.shop),
         google=user.google,
         addresses=[one async for one in store.addresses.every(mine)],
+        cards=[one.answer() async for one in store.cards.every(mine)],
+        upis=[one.answer() async for one in store.upis.every(mine)],
         orders=orders,
         cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],
         wishlist=[one.model_dump(mode="json") for one in wishlist.items] if wishlist else [],
