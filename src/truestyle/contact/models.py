@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from truestyle.kit.documents import Body, Document, example, optional
 from truestyle.kit.tables import Base, Key, Moment, plain_text
-from truestyle.kit.types import Email, Line, Phone, Timestamp
+from truestyle.kit.types import Email, Line, Phone, Timestamp, Words
 from truestyle.kit.types import Text as Prose
 
 
@@ -79,7 +79,7 @@ class ContactCreate(Body):
     email: Email
     phone: Phone | None = optional()
     subject: Line
-    message: Annotated[Prose, Field(min_length=1, max_length=5000)]
+    message: Annotated[Words, Field(max_length=5000)]
 
     model_config = example(
         {

@@ -30,6 +30,7 @@ _LINE_CONTROLS = _CONTROLS + r"\u2028\u2029\u200e\u200f"
 # As the OpenAPI document tells it: no control characters, and something that is not space.
 LINE_PATTERN = rf"^[^{_LINE_CONTROLS}]*[^{_LINE_CONTROLS}\s][^{_LINE_CONTROLS}]*$"
 TEXT_PATTERN = rf"^(?:[^{_CONTROLS}]|[\t\n\r])*$"
+WORDS_PATTERN = rf"^(?:[^{_CONTROLS}]|[\t\n\r])*[^{_CONTROLS}\s](?:[^{_CONTROLS}]|[\t\n\r])*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -159,6 +160,7 @@ Text = Annotated[
     AfterValidator(_text),
     shown(pattern=TEXT_PATTERN),
 ]
+Words = Annotated[Text, Field(min_length=1), shown(pattern=WORDS_PATTERN)]  # a text that says something
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254),

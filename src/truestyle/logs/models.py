@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from truestyle.kit.documents import Body, Document, example
 from truestyle.kit.errors import Problem
 from truestyle.kit.tables import Base, Key, Moment, plain_text
-from truestyle.kit.types import Id
+from truestyle.kit.types import Id, Words
 from truestyle.kit.types import Text as Prose
 
 
@@ -74,7 +74,7 @@ class LogRow(Document):
 class LogCreate(Body):
     """A note of the staff's."""
 
-    message: Annotated[Prose, Field(min_length=1, max_length=2000)]
+    message: Annotated[Words, Field(max_length=2000)]
 
     model_config = example({"message": "Moved the shop to the new server."})
 

@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field
 
 from truestyle.kit.documents import Answer, Body, Document, example, optional
-from truestyle.kit.types import Id, Line, Text, Timestamp
+from truestyle.kit.types import Id, Line, Timestamp, Words
 
 MOST_PHOTOS = 6
 Stars = Annotated[int, Field(strict=True, ge=1, le=5, examples=[5])]
 Title = Annotated[Line, Field(max_length=120)]
-Words = Annotated[Text, Field(min_length=1, max_length=5000)]
+Said = Annotated[Words, Field(max_length=5000)]
 Photos = Annotated[list[Id], Field(max_length=MOST_PHOTOS)]
 EXAMPLE_ID = "65af0b12c4a1d2e3f4a5b6c7"
 
@@ -91,7 +91,7 @@ class ReviewCreate(Body):
 
     product_id: Id
     title: Title
-    body: Words
+    body: Said
     rating: Stars
     order_id: Id | None = optional(description="An order of one's own that the product is in.")
     image_ids: Photos = optional(description="Pictures that one uploaded.")
@@ -105,7 +105,7 @@ class ReviewChange(Body):
     """Changes to a review; new words or pictures wait for moderation again."""
 
     title: Title = optional()
-    body: Words = optional()
+    body: Said = optional()
     rating: Stars = optional()
     image_ids: Photos = optional()
 
