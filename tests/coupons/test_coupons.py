@@ -2,59 +2,22 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from bson import ObjectId
-from httpx import AsyncClient, Response
+from httpx import AsyncClient
 
 from tests import make
+from tests.coupons.using import TEN, made, used
 from tests.orders.buying import Buyer, refused
 from truestyle.audit.service import audit, repair
-from truestyle.cart import service as carts
-from truestyle.cart.service import Owner
-from truestyle.coupons import offers
 from truestyle.coupons.repository import Coupons, Redemptions
-from truestyle.orders.checkout import Placement, place_batch
-from truestyle.orders.models import Order
-from truestyle.payments.models import PaymentType
 from truestyle.shop import Shop
-from truestyle.users.addresses import AddressWrite
 
-TEN = {"code": "TEN", "type": "percent", "value": "10"}
-
-
-@pytest.fixture(autouse=True)
-async def books(shop: Shop, admin: make.Person) -> AsyncIterator[None]:
-    """Whatever a test did, the store's own audit finds nothing wrong."""
-    yield
-    assert (await audit(shop)).breaches == []
-
-
-@pytest.fixture
-def buyer(client: AsyncClient, shop: Shop, shopper: make.Person) -> Buyer:
-    return Buyer(client, shop, shopper)
-
-
-@pytest.fixture
-async def kurta(shop: Shop) -> str:
-    """An id; SKU `K-M`, ₹1,499.00."""
-    return str((await make.product(shop, stock=200, variants=[{"sku": "K-M", "size": "M"}])).id)
-
-
-async def made(client: AsyncClient, staff: make.Person, **body: Any) -> dict[str, Any]:
-    answer = await client.post("/coupons", json={**TEN, **body}, headers=staff.headers)
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def used(client: AsyncClient, staff: make.Person, key: str) -> int:
-    count: int = (await client.get(f"/coupons/{key}", headers=staff.headers)).json()["used_count"]
-    return count
+pytestmark = pytest.mark.usefixtures("books")
 
 
 async def ask(client: AsyncClient, code: str, amount: str = "1000.00") -> dict[str, Any]:
@@ -261,92 +224,6 @@ async def test_goods_of_a_category_below_are_covered(
     await buyer.fill(IN=1, OUT=1)
     order = (await buyer.check_out(coupon_code="TEN")).json()["order"]
     assert {one["sku"]: one["discount"] for one in order["items"]} == {"IN": "149.90", "OUT": "0.00"}
-
-
-async def shoppers(client: AsyncClient, shop: Shop, count: int) -> list[Buyer]:
-    people = [Buyer(client, shop, await make.person(shop)) for _ in range(count)]
-    for one in people:
-        await one.fill(K_M=1)
-    return people
-
-
-async def all_at_once(people: list[Buyer]) -> list[Response]:
-    return await asyncio.gather(*(one.check_out(coupon_code="TEN") for one in people))
-
-
-async def test_a_coupon_for_one_and_fifty_carts_at_once(
-    client: AsyncClient, shop: Shop, staff: make.Person, kurta: str
-) -> None:
-    coupon = await made(client, staff, usage_limit=1)
-    answers = await all_at_once(await shoppers(client, shop, 50))
-    assert Counter(one.status_code for one in answers) == {201: 1, 409: 49}
-    assert {one.json().get("code") for one in answers} == {None, "coupon_invalid"}
-    assert await shop.store.orders.count({}) == 1
-    assert await shop.store.stock.available(["K-M"]) == {"K-M": 199}
-    assert await used(client, staff, coupon["id"]) == 1
-
-
-async def test_without_the_guard_more_than_one_has_it(
-    client: AsyncClient, shop: Shop, staff: make.Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same race, each cart for itself, with a limit that is looked at and not held."""
-    coupon = await made(client, staff, usage_limit=1)
-    placements = []
-    for number in range(6):  # of goods of their own, so that nothing else keeps them apart
-        await make.product(shop, variants=[{"sku": f"P-{number}"}])
-        person = await make.person(shop)
-        await make.cart(shop, person, {f"P-{number}": 1})
-        to = AddressWrite.model_validate(make.ADDRESS).fields()
-        placements.append(
-            Placement(
-                cart=await carts.get(shop.store, Owner(person.user.id)),
-                user_id=person.user.id,
-                email=person.user.email,
-                shipping=to,
-                billing=to,
-                payment=PaymentType.COD,
-                number=str(number),
-                offer=await offers.of_code(shop.store, "TEN"),
-                insists=True,
-            )
-        )
-
-    async def look(self: Coupons, ids: Any) -> Any:
-        rows = await self.unwatched.find({"_id": {"$in": list(ids)}}).to_list()
-        await asyncio.sleep(0.1)
-        return {row["_id"]: self.document.load(row) for row in rows}
-
-    async def count(self: Coupons, counts: Any) -> bool:
-        for key, more in counts.items():
-            await self.unwatched.update_one({"_id": key}, {"$inc": {"used_count": more}})
-        return True
-
-    async def place(one: Placement) -> Any:
-        return (await shop.store.transaction(lambda tx: place_batch(tx, [one]), deadline=30))[0]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Coupons, "lock", look)
-        patch.setattr(Coupons, "use", count)
-        results = await asyncio.gather(*(place(one) for one in placements))
-    assert sum(isinstance(one, Order) for one in results) > 1
-    assert "used more often than its limit" in [one.message for one in (await audit(shop)).breaches]
-    await shop.store.coupons.change(ObjectId(coupon["id"]), {"$set": {"usage_limit": None}})
-
-
-async def test_one_use_a_person_with_two_carts_at_once(
-    client: AsyncClient, shop: Shop, staff: make.Person, kurta: str
-) -> None:
-    coupon = await made(client, staff, usage_limit_per_user=1)
-    tokens = []
-    for _ in range(8):
-        tokens.append((await client.post("/cart/add", json={"product_id": kurta, "sku": "K-M"})).json()["token"])
-        client.cookies.clear()
-    body = {**make.COD, "email": "one@example.com", "coupon_code": "TEN"}
-    answers = await asyncio.gather(
-        *(client.post("/checkout", json=body, headers={"x-cart-token": token}) for token in tokens)
-    )
-    assert Counter(one.status_code for one in answers) == {201: 1, 409: 7}
-    assert await used(client, staff, coupon["id"]) == 1
 
 
 async def test_a_rehearsal_tells_what_a_coupon_would_have_cost_and_changes_nothing(

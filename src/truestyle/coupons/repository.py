@@ -10,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from truestyle.coupons.models import Coupon, CouponStatus, Redemption
 from truestyle.kit import clock
 from truestyle.kit.errors import Duplicate
-from truestyle.kit.repository import Repository, holding
+from truestyle.kit.repository import Repository, Row, holding
 from truestyle.kit.trail import Watch
 
 
@@ -115,6 +115,16 @@ class Redemptions(Repository[Redemption]):
         """How often a person uses the coupon."""
         person = of_person(user_id, email)
         return 0 if person is None else await self.count({"coupon_id": coupon_id, "released_at": None, **person})
+
+    async def most_of_one(self, coupon_id: ObjectId) -> int:
+        """How often the person who uses the coupon most does."""
+        stages: list[Row] = [
+            {"$match": {"coupon_id": coupon_id, "released_at": None}},
+            {"$group": {"_id": {"$ifNull": ["$user_id", "$email"]}, "n": {"$sum": 1}}},
+            {"$group": {"_id": None, "n": {"$max": "$n"}}},
+        ]
+        rows = await (await self.collection.aggregate(stages, session=self.session)).to_list()
+        return int(rows[0]["n"]) if rows else 0
 
     async def release(self, order_id: ObjectId, moment: datetime) -> ObjectId | None:
         """End the redemption of an order; the coupon, once."""

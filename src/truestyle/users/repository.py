@@ -7,7 +7,8 @@ from bson import ObjectId
 from pymongo import IndexModel
 
 from truestyle.auth.permissions import Role
-from truestyle.kit import clock
+from truestyle.kit import clock, defaults
+from truestyle.kit.defaults import Book
 from truestyle.kit.repository import Repository, Row, holding
 from truestyle.kit.trail import Watch
 from truestyle.users.addresses import Address
@@ -73,26 +74,8 @@ class Users(Repository[User]):
         return [row["_id"] async for row in found]
 
 
-class Addresses(Repository[Address]):
-    """The address books. A partial unique index keeps a user from ever having two defaults."""
+class Addresses(Book[Address]):
+    """The address books."""
 
     document, name = Address, "addresses"
-    indexes = (
-        IndexModel([("user_id", 1), ("_id", -1)]),
-        IndexModel("user_id", unique=True, partialFilterExpression={"is_default": True}, name="one_default"),
-    )
-
-    async def remove_all(self, user_id: ObjectId) -> None:
-        """The whole address book."""
-        await self.collection.delete_many({"user_id": user_id}, session=self.session)
-
-    async def newest(self, user_id: ObjectId) -> Address | None:
-        """The address added last."""
-        row = await self.collection.find_one({"user_id": user_id}, sort=[("_id", -1)], session=self.session)
-        return None if row is None else Address.load(row)
-
-    async def clear_default(self, user_id: ObjectId) -> None:
-        """No address of the user is the default for now."""
-        await self.collection.update_many(
-            {"user_id": user_id, "is_default": True}, {"$set": {"is_default": False}}, session=self.session
-        )
+    indexes = defaults.INDEXES

@@ -6,7 +6,6 @@ from bson import ObjectId
 
 from truestyle.auth.models import Caller
 from truestyle.kit.documents import Body, optional
-from truestyle.kit.errors import NotFound, ValidationFailed, VersionConflict
 from truestyle.kit.types import Flag, Line, Phone, Pincode
 from truestyle.store import Store
 from truestyle.users.addresses import Address, AddressBookWrite, AddressType
@@ -34,12 +33,7 @@ async def add_address(store: Store, caller: Caller, body: AddressBookWrite) -> A
 
     async def work(tx: Store) -> Address:
         await _hold_book(tx, caller)
-        first = await tx.addresses.first({"user_id": caller.user_id, "is_default": True}) is None
-        address = Address(**body.model_dump(), user_id=caller.user_id)
-        address.is_default = first or body.is_default
-        if address.is_default:
-            await _no_default(tx, caller)
-        return await tx.addresses.add(address)
+        return await tx.addresses.put(Address(**body.model_dump(), user_id=caller.user_id))
 
     return await store.transaction(work)
 
@@ -51,20 +45,7 @@ async def change_address(
 
     async def work(tx: Store) -> Address:
         await _hold_book(tx, caller)
-        before = await tx.addresses.get(key, user_id=caller.user_id)
-        if version is not None and before.version != version:
-            raise VersionConflict
-        values = body.sent()
-        if before.is_default and values.get("is_default") is False:
-            raise ValidationFailed("make another address the default instead", ("body", "is_default"))
-        if not values:
-            return before
-        if values.get("is_default"):
-            await _no_default(tx, caller)
-        changed = await tx.addresses.change(key, {"$set": values})
-        if changed is None:
-            raise NotFound
-        return changed
+        return await tx.addresses.edit(caller.user_id, key, body.sent(), version)
 
     return await store.transaction(work)
 
@@ -74,10 +55,7 @@ async def remove_address(store: Store, caller: Caller, key: ObjectId) -> None:
 
     async def work(tx: Store) -> None:
         await _hold_book(tx, caller)
-        gone = await tx.addresses.get(key, user_id=caller.user_id)
-        await tx.addresses.remove(key)
-        if gone.is_default and (newest := await tx.addresses.newest(caller.user_id)) is not None:
-            await tx.addresses.change(newest.id, {"$set": {"is_default": True}})
+        await tx.addresses.drop(caller.user_id, key)
 
     await store.transaction(work)
 
@@ -85,7 +63,3 @@ async def remove_address(store: Store, caller: Caller, key: ObjectId) -> None:
 async def _hold_book(tx: Store, caller: Caller) -> None:
     """Changes to one book take turns: each writes its user, so two at once conflict and one is retried."""
     await tx.users.touch(caller.user_id)
-
-
-async def _no_default(tx: Store, caller: Caller) -> None:
-    await tx.addresses.clear_default(caller.user_id)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, WithJsonSchema, model_validator
 
+from truestyle.kit.defaults import Defaulted
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.types import Flag, Id, Line, Timestamp, rule
 from truestyle.wallet import cards
@@ -110,12 +111,10 @@ class CardChange(Body):
     expiry_year: Year = optional()
 
 
-class Upi(Document):
+class Upi(Defaulted):
     """A kept UPI address."""
 
-    user_id: Id
     vpa: str
-    is_default: bool = False
 
     def answer(self) -> "UpiAnswer":
         """As its owner sees it."""

@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from truestyle.auth.models import Caller
 from truestyle.kit import clock
-from truestyle.kit.errors import NotFound, ValidationFailed, VersionConflict
+from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.store import Store
 from truestyle.wallet import cards
 from truestyle.wallet.models import Card, CardChange, CardCreate, Upi, UpiChange, UpiCreate
@@ -74,13 +74,9 @@ async def add_upi(store: Store, caller: Caller, body: UpiCreate) -> Upi:
 
     async def work(tx: Store) -> Upi:
         await _hold(tx, caller)
-        mine = {"user_id": caller.user_id}
-        if await tx.upis.count(mine) >= MOST:
+        if await tx.upis.count({"user_id": caller.user_id}) >= MOST:
             raise ValidationFailed(f"at most {MOST} addresses are kept")
-        first = await tx.upis.first({**mine, "is_default": True}) is None
-        if body.is_default:
-            await tx.upis.clear_default(caller.user_id)
-        return await tx.upis.add(Upi(**mine, vpa=body.vpa, is_default=first or body.is_default))
+        return await tx.upis.put(Upi(user_id=caller.user_id, vpa=body.vpa, is_default=body.is_default))
 
     return await store.transaction(work)
 
@@ -90,20 +86,7 @@ async def change_upi(store: Store, caller: Caller, key: ObjectId, body: UpiChang
 
     async def work(tx: Store) -> Upi:
         await _hold(tx, caller)
-        before = await tx.upis.get(key, user_id=caller.user_id)
-        if version is not None and before.version != version:
-            raise VersionConflict
-        values = body.sent()
-        if before.is_default and values.get("is_default") is False:
-            raise ValidationFailed("make another address the default instead", ("body", "is_default"))
-        if not values:
-            return before
-        if values.get("is_default"):
-            await tx.upis.clear_default(caller.user_id)
-        changed = await tx.upis.change(key, {"$set": values})
-        if changed is None:
-            raise NotFound
-        return changed
+        return await tx.upis.edit(caller.user_id, key, body.sent(), version)
 
     return await store.transaction(work)
 
@@ -113,10 +96,7 @@ async def remove_upi(store: Store, caller: Caller, key: ObjectId) -> None:
 
     async def work(tx: Store) -> None:
         await _hold(tx, caller)
-        gone = await tx.upis.get(key, user_id=caller.user_id)
-        await tx.upis.remove(key)
-        if gone.is_default and (newest := await tx.upis.newest(caller.user_id)) is not None:
-            await tx.upis.change(newest.id, {"$set": {"is_default": True}})
+        await tx.upis.drop(caller.user_id, key)
 
     await store.transaction(work)
 
