@@ -6,7 +6,6 @@ minutes on two cores, `--quick` five; figures of a machine that does other work 
 
 import argparse
 import asyncio
-import signal
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,16 +14,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import buying, reads, report, starting, stock
+from benchmarks import buying, reads, starting, stock
 from benchmarks.case import FULL, QUICK, Bench, Case, Pace
-from benchmarks.processes import environment, serving, settings_of, yardstick
-from benchmarks.report import Results
+from benchmarks.ending import politely
+from benchmarks.processes import environment, serving, settings_of, working
+from truestyle.bench import report
+from truestyle.bench.processes import yardstick
+from truestyle.bench.report import Results
 from truestyle.infra.local.server import LocalMongo
 from truestyle.shop import Shop
 
 CASES = (*reads.CASES, *buying.CASES, *starting.CASES)
 RESULTS = Path(__file__).with_name("results")
 PEOPLE = 30
+TITLE = "Multiples of Y (bare Starlette) and J (single journaled inserts)"
 console = Console(width=160)
 
 
@@ -42,18 +45,7 @@ def main() -> None:
             console.print(f"{case.name:<20} {case.what}", highlight=False)
         parser.exit(0 if options.list else 2)
     path = options.json or RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    asyncio.run(_guarded(chosen, QUICK if options.quick else FULL, path))
-
-
-async def _guarded(chosen: Sequence[Case], pace: Pace, path: Path) -> None:
-    """Run so that a polite end (SIGTERM, Ctrl-C) stops all that was started."""
-    run = asyncio.create_task(_run(chosen, pace, path))
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, run.cancel)
-    try:
-        await run
-    except asyncio.CancelledError:
-        console.print("Stopped.")
+    asyncio.run(politely(_run(chosen, QUICK if options.quick else FULL, path), console))
 
 
 async def _run(chosen: Sequence[Case], pace: Pace, path: Path) -> None:
@@ -62,7 +54,7 @@ async def _run(chosen: Sequence[Case], pace: Pace, path: Path) -> None:
         mongo = LocalMongo(folder)
         mongo.start()
         stack.callback(mongo.stop)
-        results = Results(report.machine(mongo.version))
+        results = Results(report.machine(mongo.version), TITLE)
         yard = stack.enter_context(yardstick(folder / "yardstick"))
         env = environment(mongo.uri, folder)
         shop = Shop(settings_of(env))
@@ -75,6 +67,8 @@ async def _run(chosen: Sequence[Case], pace: Pace, path: Path) -> None:
                 group = [case for case in chosen if case.workers == workers]
                 with ExitStack() as served:
                     process = served.enter_context(serving(env, folder / "serve", workers)) if workers else None
+                    if workers:
+                        served.enter_context(working(env, folder / "worker"))
                     await _measure(group, Bench(folder, pace, shop, stocked, yard, process), results)
         finally:
             await shop.close()

@@ -3,11 +3,12 @@
 import asyncio
 from functools import partial
 
-from benchmarks import load, stock
+from benchmarks import stock
 from benchmarks.case import Bench, Case, Reading
-from benchmarks.load import CONNECTIONS
 from benchmarks.processes import PREFIX
-from benchmarks.wire import Ask
+from truestyle.bench import load
+from truestyle.bench.load import CONNECTIONS
+from truestyle.bench.wire import Ask
 
 UNITS, BUYERS, TIMES, AT_ONCE = 50, 400, 3, 200
 SLOWLY = 4  # one after the other takes so much longer that fewer orders do

@@ -9,9 +9,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import AsyncMongoClient
 
-from benchmarks import load
-from benchmarks.processes import Process
 from benchmarks.stock import Stocked
+from truestyle.bench import load
+from truestyle.bench.processes import Process
 from truestyle.infra import mongo
 from truestyle.shop import Shop
 

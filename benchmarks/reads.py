@@ -3,11 +3,12 @@
 import itertools
 from functools import partial
 
-from benchmarks import load, stock
+from benchmarks import stock
 from benchmarks.case import Bench, Case, Reading
-from benchmarks.load import CONNECTIONS
 from benchmarks.processes import PREFIX
-from benchmarks.wire import Ask, Connection
+from truestyle.bench import load
+from truestyle.bench.load import CONNECTIONS
+from truestyle.bench.wire import Ask, Connection
 
 WARM = "≥ 0.8 Y"
 _numbers = itertools.count(10_000_000, 10_000_000)  # each measurement counts on from a place of its own

@@ -5,9 +5,9 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks import load
 from benchmarks.case import Bench, Case, Reading
 from benchmarks.processes import PREFIX, developing
+from truestyle.bench import load
 
 
 async def _start(bench: Bench, *, empty: bool, again: bool = False) -> Reading:

@@ -1,5 +1,6 @@
 """What the cases need in the store, made by the store's own code or written as it writes."""
 
+import io
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +8,9 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from benchmarks.processes import PREFIX
-from benchmarks.wire import Ask
 from truestyle.auth.models import Caller, Session
 from truestyle.auth.permissions import Permission, Role
+from truestyle.bench.wire import Ask
 from truestyle.cart.models import Cart, CartItem, Wishlist
 from truestyle.catalog.products import service as products
 from truestyle.catalog.products.models import Product, ProductCreate
@@ -63,7 +64,8 @@ async def fill(shop: Shop, count: int, people: int) -> Stocked:
     """The demo catalogue, `count` generated products of four sizes, a picture, and people with a password."""
     await catalogue.stock(shop)
     made = [await product(shop, number) for number in range(count)]
-    file = await files.keep(shop.store, shop.storage, secrets.token_bytes(PICTURE), "image/webp", (1200, 1600))
+    picture = io.BytesIO(secrets.token_bytes(PICTURE))
+    file = await files.keep(shop.store, shop.storage, picture, "image/webp", (1200, 1600))
     emails = [f"member{number}@example.com" for number in range(people)]
     for email in emails:
         await person(shop, email, "Member", Role.CUSTOMER, PASSWORD)

@@ -27,6 +27,7 @@ CODES: dict[str, int] = {
     "method_not_allowed": 405,
     **dict.fromkeys(("duplicate", "in_use", "append_only", "insufficient_stock", "price_changed", "cart_empty"), 409),
     **dict.fromkeys(("not_deliverable", "cod_unavailable", "invoice_not_issued", "refund_exceeds_captured"), 409),
+    "credit_exceeds_invoice": 409,
     **dict.fromkeys(("not_editable", "invalid_transition", "coupon_invalid", "return_window_closed"), 409),
     "idempotency_in_progress": 409,
     "payment_failed": 402,
@@ -40,6 +41,11 @@ CODES: dict[str, int] = {
     "request_timeout": 408,
     "mfa_setup_required": 403,  # where a setting wants MFA of administrators
     "preview_stale": 409,  # a bulk change whose rows have changed since the preview
+    **dict.fromkeys(("already_running", "not_dead"), 409),  # recurring work, and events that were given up
+    "not_returnable": 409,  # goods that stay with who bought them
+    **dict.fromkeys(("backup_not_good", "backup_begun"), 409),
+    **dict.fromkeys(("too_many_endpoints", "delivery_waiting"), 409),  # webhooks to others
+    "maintenance": 503,  # while a backup is put in place
     "several_lines": 409,  # the other seeds' /cart/update and /cart/remove
 }
 NEED_SETTINGS = frozenset({"google_login"})  # operations that answer 503 where the store is not set up for them

@@ -3,34 +3,87 @@
 import asyncio
 import fcntl
 import os
+import shutil
+import signal
+import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 import pytest
+import structlog
+from bson import Timestamp
 from fastapi import FastAPI
+from pymongo import AsyncMongoClient
+from structlog import DropEvent
+from structlog.typing import EventDict
 
 from tests import make
 from tests.line import Line, State, Streams
 from tests.post import Post
 from tests.running import RunningRedis, running_redis
+from truestyle.auth import passwords
 from truestyle.infra import telemetry
 from truestyle.infra.local.server import LocalMongo
 from truestyle.infra.mail import Shown
+from truestyle.kit.writes import Noted
 from truestyle.main import create_app
 from truestyle.migrations.metadata import METADATA
 from truestyle.settings import Settings
 from truestyle.shop import Shop
 from truestyle.store import Store
 
+
+def quiet(_: object, method: str, event: EventDict) -> EventDict:
+    """A line for each request of a test would hide why it failed. Tests of log lines take structlog's capture_logs."""
+    if method in {"debug", "info"} and "TEST_LOGS" not in os.environ:
+        raise DropEvent
+    return event
+
+
 telemetry.configure(json=True)
+structlog.get_config()["processors"].insert(0, quiet)
+LONG = (  # files of half a minute and more
+    "contract/test_as_admin.py",
+    "contract/test_at_random.py",
+    "contract/test_walk.py",
+    "contract/test_hostile.py",
+    "contract/test_lives.py",
+    "catalog/test_importing_large.py",
+    "backups/test_total_loss.py",
+    "test_secrets.py",
+)
+ROOM = 4 * 1024**3  # bytes
 SECRET = "not-used-anywhere-else-0123456789-"
-SEEDED = {"roles", "permissions", "role_permissions", "versions", "counters"}
+Rows = dict[str, list[dict[str, Any]]]
+# Databases of servers, and when they were.
+EMPTIED: WeakKeyDictionary[AsyncMongoClient[Any], dict[str, Timestamp]] = WeakKeyDictionary()
+SEEDED = {"roles", "permissions", "role_permissions", "versions", "counters", "migrations"}
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Who is told to end (by a CI that has had enough) ends what it started, as with Ctrl-C."""
+
+    def end(*_: object) -> None:
+        session.shouldstop = "told to end"  # should the interrupt be lost in a callback that nobody awaits
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, so that no worker is left with one of them when the other has ended."""
+    turns = {name: turn for turn, name in enumerate(LONG)}
+    folder = Path(__file__).parent
+    items.sort(key=lambda one: turns.get(one.path.relative_to(folder).as_posix(), len(LONG)))
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +91,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def memory() -> Path | None:
+    """A folder in memory, where there is room for the files of two MongoDBs: collections are made in half the time."""
+    folder = Path("/dev/shm")  # noqa: S108 - what is made in it has a name of its own
+    return folder if folder.is_dir() and shutil.disk_usage(folder).free > ROOM else None
+
+
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = LocalMongo(tmp_path_factory.mktemp("mongo"), cache_gb=0.25)
-    server.start()
-    yield server.uri
-    server.stop()
+def mongo_uri() -> Iterator[str]:
+    with TemporaryDirectory(prefix="truestyle-mongo-", dir=memory(), ignore_cleanup_errors=True) as folder:
+        server = LocalMongo(Path(folder), cache_gb=0.25)
+        server.start()
+        yield server.uri
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +134,7 @@ def make_settings(mongo_uri: str, data: Path, **more: Any) -> Settings:
     values: dict[str, Any] = {
         "mongo_uri": mongo_uri,
         "truestyle_data": data,
+        "backup_base_path": data / "backups",
         "jwt_access_token_secret": SECRET + "a",
         "jwt_refresh_token_secret": SECRET + "b",
         "token_hash_pepper": SECRET + "c",
@@ -86,9 +147,15 @@ def make_settings(mongo_uri: str, data: Path, **more: Any) -> Settings:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings, anyio_backend: str) -> AsyncIterator[FastAPI]:
-    """The app with its lifespan entered. Its outbox worker is off: tests drain it when they want."""
+    """The app with its lifespan entered. Its outbox worker is off: tests drain it when they want.
+
+    Its hashes of passwords are quick ones: a twentieth of the whole run went into those of people of no interest.
+    """
     app = create_app(settings, work=False)
-    async with app.router.lifespan_context(app):
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(passwords, "MEMORY", 64)
+            await stack.enter_async_context(app.router.lifespan_context(app))
         await empty(app.state.shop.store)  # each test begins with the rows of the system alone
         yield app
 
@@ -100,19 +167,79 @@ async def shop(app: FastAPI) -> AsyncIterator[Shop]:
     yield shop
     await empty(shop.store)
     await empty_sql(shop)
-    shop.keys.gate.forget()
-    shop.search.distrust()  # rows went past the transactions
+    forget(shop)
+
+
+def passing(store: Store) -> dict[str, dict[str, Any]]:
+    """What a test may leave, as filters by collection: all but the system's rows."""
+    lookups = {one.name for one in store.declared.collections()} | {"roles", "permissions"}
+    return {
+        **{f"images.{part}": {} for part in ("files", "chunks")},
+        **{one.name: {} for one in store.collections() if one.name not in SEEDED},
+        **{name: {"is_system": {"$ne": True}} for name in lookups},
+        "counters": {"_id": {"$regex": "/"}},  # series go with their invoices
+    }
 
 
 async def empty(store: Store) -> None:
-    for part in ("files", "chunks"):
-        await store.db[f"images.{part}"].delete_many({})
-    lookups = {one.name for one in store.declared.collections()}
-    for name in ("roles", "permissions"):
-        await store.db[name].delete_many({"is_system": False})
-    for one in store.collections():
-        if one.name not in SEEDED:
-            await one.unwatched.delete_many({"is_system": {"$ne": True}} if one.name in lookups else {})
+    """Delete it: of the collections that hold any, among those that somebody wrote to since the last time."""
+    rows, written = passing(store), await touched(store)
+    looks: dict[str, list[dict[str, Any]]] = {
+        name: [{"$match": where}, {"$limit": 1}, {"$project": {"_id": name}}]
+        for name, where in rows.items()
+        if written is None or name in written
+    }
+    if not looks:
+        return
+    first, *more = looks
+    asked = [*looks[first], *({"$unionWith": {"coll": name, "pipeline": looks[name]}} for name in more)]
+    found = await (await store.db[first].aggregate(asked)).to_list()
+    await asyncio.gather(*(Noted(store.db, one["_id"]).delete_many(rows[one["_id"]]) for one in found))
+
+
+async def touched(store: Store) -> set[str] | None:
+    """The collections that were written to since this was asked last; None where that is not known.
+
+    MongoDB's log is read forwards: only so it shows no entry before those that came earlier.
+    """
+    oplog, name = store.client["local"]["oplog.rs"], store.db.name
+    [first] = await oplog.find({}, {"ts": 1}, sort=[("$natural", 1)], limit=1).to_list()
+    asked = EMPTIED.setdefault(store.client, {})
+    since = asked.get(name)
+    inside = {"$ifNull": ["$o.applyOps.ns", ["$ns"]]}  # a transaction is one entry
+    found = await oplog.aggregate(
+        [
+            {"$match": {"ts": {"$gte": since or first["ts"]}}},
+            {"$group": {"_id": {"$setUnion": [inside]}, "last": {"$max": "$ts"}}},
+        ]
+    )
+    rows = await found.to_list()
+    asked[name] = max(row["last"] for row in rows)
+    spaces = {space for row in rows for space in row["_id"]}
+    if since is None or first["ts"] > since or f"{name}.$cmd" in spaces:  # it holds 64 MB; made, dropped, renamed
+        return None
+    return {space.removeprefix(f"{name}.") for space in spaces if space.startswith(f"{name}.")}
+
+
+async def keep(store: Store) -> Rows:
+    """All of it, to be put back for each test of a file: made by requests, it would take each of them a second."""
+    kept = {name: await store.db[name].find(where).to_list() for name, where in passing(store).items()}
+    return {name: rows for name, rows in kept.items() if rows}
+
+
+async def put_back(shop: Shop, kept: Rows) -> None:
+    """Into an empty store."""
+    for name, rows in kept.items():
+        await shop.store.db[name].insert_many(rows)
+    forget(shop)
+
+
+def forget(shop: Shop) -> None:
+    """What this process remembers of rows, after they changed past everything that would tell it."""
+    shop.keys.gate.forget()
+    shop.zones.forget()
+    shop.search.distrust()
+    shop.shelf.clear()
 
 
 async def empty_sql(shop: Shop) -> None:
@@ -166,6 +293,7 @@ async def side_app(
     app = create_app(make_settings(mongo_uri, tmp_path_factory.mktemp("side"), **more), work=False)
     async with app.router.lifespan_context(app):
         await empty(app.state.shop.store)
+        await empty_sql(app.state.shop)  # others may have used the same server
         yield Side(app, line)
         await app.state.shop.client.drop_database(more["mongo_db"])
     if line is not None:
@@ -180,7 +308,7 @@ async def side(side_app: Side) -> AsyncIterator[Side]:
         await side_app.line.become(State.UP)
     await empty(side_app.shop.store)
     await empty_sql(side_app.shop)
-    side_app.shop.keys.gate.forget()
+    forget(side_app.shop)
 
 
 @pytest.fixture

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import httpx
 from redis import Redis
 from redis.exceptions import ConnectionError as NoRedis
 
+from tests.forking import Forked, end_with_parent
 from truestyle.settings import Settings
 
 PATIENCE = 60
+ENDS_WITH_US: dict[str, Any] = {"preexec_fn": end_with_parent} if sys.platform.startswith("linux") else {}
+READ_AT_IMPORT = {"PROMETHEUS_MULTIPROC_DIR"}
 
 
 def free_port() -> int:
@@ -47,32 +50,48 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 
 
 class Process:
-    """One `truestyle` command that runs until stopped."""
+    """One `truestyle` command that runs until stopped; only one that serves has a port."""
 
-    def __init__(self, arguments: list[str], env: dict[str, str], folder: Path, port: int) -> None:
+    started: ClassVar[list["Process"]] = []
+
+    def __init__(self, arguments: list[str], env: dict[str, str], folder: Path, port: int | None) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self.log = folder / f"process-{port}.log"
-        with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "truestyle.cli.app", *arguments, "--port", str(port)],
-                env=env,
-                cwd=folder,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self.log = folder / f"process-{port or arguments[0]}.log"
+        words = [*arguments, *(["--port", str(port)] if port else [])]
+        self.popen: Forked | subprocess.Popen[bytes]
+        if READ_AT_IMPORT & set(env) or "--workers" in arguments:  # who counts together, too
+            with self.log.open("ab") as log:
+                self.popen = subprocess.Popen(  # noqa: S603 - ourselves
+                    [sys.executable, "-m", "truestyle.cli.app", *words],
+                    env=env,
+                    cwd=folder,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    **ENDS_WITH_US,
+                )
+        else:
+            self.popen = Forked(words, env, folder, self.log)
+        self.started.append(self)
 
     def wait_ready(self) -> None:
         ends = time.monotonic() + PATIENCE
         while time.monotonic() < ends:
             assert self.popen.poll() is None, self.log.read_text()[-3000:]
-            try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
+            if self._is_ready():
+                return
             time.sleep(0.05)
         raise AssertionError(self.log.read_text()[-3000:])
+
+    def _is_ready(self) -> bool:
+        line = HTTPConnection(self.url.removeprefix("http://"), timeout=2)  # httpx reads all certificates each time
+        try:
+            line.request("GET", "/health/ready")
+            return line.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            line.close()
 
     def kill(self) -> None:
         """SIGKILL to the whole group, as the kernel would when memory runs out."""
@@ -83,6 +102,14 @@ class Process:
         if self.popen.poll() is None:
             self.popen.terminate()
             self.popen.wait(PATIENCE)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """End what a test that failed has left."""
+        while cls.started:
+            one = cls.started.pop()
+            if one.popen.poll() is None:
+                one.kill()
 
 
 @contextmanager
@@ -125,7 +152,7 @@ def redis_server() -> str:
 def running_redis(folder: Path, port: int | None = None) -> Iterator[RunningRedis]:
     port = port or free_port()
     arguments = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    process = subprocess.Popen([redis_server(), *arguments], stdout=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen([redis_server(), *arguments], stdout=subprocess.DEVNULL, **ENDS_WITH_US)  # noqa: S603
     client = Redis(port=port)
     ends = time.monotonic() + 20
     while time.monotonic() < ends:
@@ -135,7 +162,9 @@ def running_redis(folder: Path, port: int | None = None) -> Iterator[RunningRedi
         except NoRedis:
             time.sleep(0.02)
     client.close()
-    yield RunningRedis(f"redis://127.0.0.1:{port}/0", process)
-    process.send_signal(signal.SIGCONT)
-    process.terminate()
-    process.wait()
+    try:
+        yield RunningRedis(f"redis://127.0.0.1:{port}/0", process)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait()

@@ -82,7 +82,18 @@ MAY: dict[str, tuple[str, ...]] = {
     **{f"analyse_{name}": STAFF for name in ("sales", "users", "top_products", "regions")},
     "list_pending_orders": STAFF,
     **dict.fromkeys(("list_accounts", "set_account_role", "get_integrity", "check_integrity"), ADMIN),
+    **{
+        f"{verb}_{kind}_log": ADMIN
+        for kind in ("backup", "restore")
+        for verb in ("create", "get", "change", "patch", "remove")
+    },
+    **dict.fromkeys(("list_backup_logs", "list_restore_logs"), ADMIN),
     **dict.fromkeys(("list_audit_entries", "get_audit_entry"), ADMIN),
+    **dict.fromkeys(("list_schedules", "get_schedule", "run_schedule"), ADMIN),
+    **dict.fromkeys(("list_dead_events", "get_event", "replay_event"), ADMIN),
+    **{f"{verb}_webhook_endpoint": ADMIN for verb in ("create", "get", "change", "patch", "remove", "ping")},
+    **dict.fromkeys(("list_webhook_endpoints", "change_webhook_secret", "list_webhook_deliveries"), ADMIN),
+    **dict.fromkeys(("get_webhook_delivery", "replay_webhook_delivery"), ADMIN),
     **{f"{verb}_role": ADMIN for verb in ("create", "get", "change", "patch", "remove")},
     **{f"{verb}_permission": ADMIN for verb in ("create", "get", "remove")},
     **{f"{verb}_role_permission": ADMIN for verb in ("create", "get", "change", "patch", "remove")},
@@ -95,14 +106,36 @@ MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("use_coupon", "drop_coupon", "validate_coupon"), ANYONE),
     **{f"{verb}_coupon": STAFF for verb in ("create", "get", "change", "patch", "remove", "simulate")},
     "list_coupons": STAFF,
+    "get_serviceability": ANYONE,
+    **{f"{verb}_shipping_zone": STAFF for verb in ("create", "get", "change", "patch", "remove")},
+    "list_shipping_zones": STAFF,
+    **dict.fromkeys(("look_up_order", "open_order"), ANYONE),
+    "reorder": SIGNED_IN,
+    **{f"{verb}_order_item": SIGNED_IN for verb in ("create", "get", "change", "patch", "remove")},
+    "list_order_items": SIGNED_IN,
     **dict.fromkeys(("quote_checkout", "check_out", "place_order"), ANYONE),
     **dict.fromkeys(("list_orders", "order_history", "get_order", "track_order", "cancel_order"), SIGNED_IN),
-    **dict.fromkeys(("change_order", "patch_order"), SIGNED_IN),
+    **dict.fromkeys(("change_order", "patch_order", "pay_order"), SIGNED_IN),
+    **dict.fromkeys(("list_payments", "get_payment"), SIGNED_IN),
+    **{f"{verb}_payment": STAFF for verb in ("create", "confirm", "change", "patch", "remove")},
+    **dict.fromkeys(("receive_webhook", "answer_challenge", "payment_qr_svg", "payment_qr_png"), ANYONE),
+    "verify_payment": ANYONE,
+    "check_settlement": STAFF,
     **dict.fromkeys(("move_order", "archive_order"), STAFF),
+    **dict.fromkeys(("refund_order", "confirm_refund", "fail_refund", "retry_refund", "grant_store_credit"), STAFF),
+    **dict.fromkeys(("list_refunds", "get_store_credit"), SIGNED_IN),
+    "export_gstr1": STAFF,
+    **dict.fromkeys(("export_catalogue", "export_sales"), STAFF),
+    **dict.fromkeys(("export_orders", "export_users"), ADMIN),
+    "get_job_file": SELLERS,
+    **dict.fromkeys(("get_invoice", "list_credit_notes", "get_credit_note"), SIGNED_IN),
 }
+for _kind in ("return", "exchange"):
+    MAY |= {f"{verb}_{_kind}": SIGNED_IN for verb in ("create", "get", "change", "patch", "move", "cancel")}
+    MAY |= {f"list_{_kind}s": SIGNED_IN, f"archive_{_kind}": STAFF}
 for _name in ("change_categories", "patch_categories"):  # these two are ordinary code, under other names
     del MAY[_name]
-MULTIPART = {"import_products", "upload_file", "upload_product_image"}
+MULTIPART = {"check_settlement", "import_products", "upload_file", "upload_product_image"}
 NO_BODY = {"update_profile"}
 ELSEWHERE = {
     "refresh_token": "answers 401 to everybody without a refresh token: see tests/auth",
@@ -168,6 +201,8 @@ async def test_what_is_anothers_looks_as_if_it_were_not_there(client: httpx.Asyn
     for method, path, key, body in (
         ("GET", "/orders/{}", order, {}),
         ("GET", "/orders/{}/track", order, {}),
+        ("GET", "/orders/{}/invoice", order, {}),
+        ("GET", "/orders/{}/credit-notes", order, {}),
         ("POST", "/orders/{}/cancel", order, {"reason": "mine?"}),
         ("PUT", "/orders/{}", order, {"notes": "mine?"}),
         ("GET", "/user-address/{}", address, {}),

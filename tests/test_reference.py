@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts import reference as pages
+from scripts import site
 
 from truestyle.cli import reference
 from truestyle.setting_groups import GROUPS
@@ -23,6 +25,27 @@ GOOD: dict[str, Any] = {
 def test_the_env_example_and_the_settings_page_are_written_from_the_settings() -> None:
     assert (ROOT / reference.ENV_FILE).read_text() == reference.env_example(), "run `make reference`"
     assert (ROOT / reference.PAGE).read_text() == reference.settings_page(), "run `make reference`"
+
+
+def test_the_page_of_metrics_is_written_from_their_declarations() -> None:
+    assert (ROOT / reference.METRICS).read_text() == reference.metrics_page(), "run `make reference`"
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_a_page_of_the_reference_is_written_from_the_code(page: str) -> None:
+    assert (ROOT / pages.FOLDER / page).read_text() == pages.PAGES[page](), "run `make reference`"
+
+
+def test_the_site_has_every_page_once() -> None:
+    sections = [one for entry in site.navigation() for one in entry.values()]
+    shown = [one for section in sections for one in ([section] if isinstance(section, str) else map(leaf, section))]
+    there = [*(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in site.TOP if not name.startswith("docs/"))]
+    assert sorted(shown) == sorted(site.place(page).as_posix() for page in there)
+
+
+def leaf(entry: dict[str, str]) -> str:
+    (path,) = entry.values()
+    return path
 
 
 def test_every_setting_is_described() -> None:

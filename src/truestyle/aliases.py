@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from truestyle.cart import by_product
 from truestyle.infra.http.paths import routes_of
 from truestyle.infra.http.route import router
+from truestyle.infra.http.table import Table
 
 PARAMETER = re.compile(r"{\w+}")
 
@@ -48,7 +49,7 @@ ALIASES = (
 )
 
 
-def install(app: FastAPI, prefix: str) -> None:
+def install(app: FastAPI, table: Table, prefix: str) -> None:
     """Add every alias."""
     ours = {
         (method, shape(one.path_format or "")): one.original_route
@@ -71,7 +72,7 @@ def install(app: FastAPI, prefix: str) -> None:
             include_in_schema=False,
             name=f"alias_{alias.method.lower()}_{target.name}",
         )
-    app.include_router(seeds, prefix=prefix)
+    table.add(seeds, prefix)
 
 
 def shape(path: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response, Security
-from fastapi.security import OAuth2PasswordBearer, SecurityScopes
+from fastapi.security import APIKeyHeader, OAuth2PasswordBearer, SecurityScopes
 
 from truestyle.auth.errors import CrossSite, MfaSetupRequired, StepUpRequired, TokenInvalid
 from truestyle.auth.gate import token_in
@@ -16,7 +16,8 @@ from truestyle.kit import clock
 from truestyle.kit.errors import Forbidden
 from truestyle.kit.resource import IfMatch, read_version
 from truestyle.kit.trail import Actor, ActorKind, act_as
-from truestyle.orders.service import Repeat
+from truestyle.orders.access import Holder
+from truestyle.orders.placing import Repeat
 from truestyle.shop import Shop
 from truestyle.store import Store
 
@@ -27,6 +28,12 @@ bearer = OAuth2PasswordBearer(
     scopes={permission.value: permission.value.replace(":", " · ") for permission in Permission},
     auto_error=False,
     description="Access token from `POST /auth/login`.",
+)
+order_token = APIKeyHeader(
+    name="X-Order-Token",
+    scheme_name="order_token",
+    auto_error=False,
+    description="A guest's token of one order, from `POST /orders/lookup/verify`.",
 )
 OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{}]}  # appended to the scheme in OpenAPI
 
@@ -62,10 +69,15 @@ async def _caller(request: Request, scopes: SecurityScopes, _: Bearer) -> Caller
 
 async def _stepped_up(request: Request, scopes: SecurityScopes, _: Bearer) -> Caller:
     caller = await _caller(request, scopes, None)
-    # Never remembered: such routes are rare, and this must end on the second and begin at once everywhere.
-    if caller.mfa and not await shop_of(request).store.sessions.stepped_up(caller.session_id, clock.now()):
-        raise StepUpRequired
+    await require_step_up(shop_of(request), caller)
     return caller
+
+
+async def require_step_up(shop: Shop, caller: Caller) -> None:
+    """Who has a second factor must have shown it again just now. Raises StepUpRequired."""
+    # Never remembered: such routes are rare, and this must end on the second and begin at once everywhere.
+    if caller.mfa and not await shop.store.sessions.stepped_up(caller.session_id, clock.now()):
+        raise StepUpRequired
 
 
 async def _signed_in(request: Request) -> Caller:
@@ -151,6 +163,16 @@ async def _owner(
     return Owner(token=token)
 
 
+async def _holder(
+    request: Request, scopes: SecurityScopes, _: Bearer, token: Annotated[str | None, Depends(order_token)]
+) -> Holder:
+    if token is None or token_in(request.headers) is not None:
+        return Holder(await _caller(request, scopes, None))
+    order_id = shop_of(request).keys.tokens.read_order(token)
+    act_as(Actor(ActorKind.GUEST, None, request.scope["state"]["request_id"]))
+    return Holder(order_id=order_id)
+
+
 def cart_token(request: Request) -> str | None:
     """The guest's cart token that came with a request, if any."""
     return request.headers.get("x-cart-token") or request.cookies.get(CART_COOKIE)
@@ -175,11 +197,13 @@ async def _if_match(if_match: IfMatch = None) -> int | None:
     return read_version(if_match)
 
 
+PUBLIC = {"cache-control": "public, no-cache", "vary": "Authorization"}  # also for a Response made by its route
+
+
 @answers({"304": "Not modified: `If-None-Match` named this answer's `ETag`."})
 async def public_read(response: Response) -> None:
     """Marks an answer that everybody may keep, if they ask again whether it still holds."""
-    response.headers["cache-control"] = "public, no-cache"
-    response.headers["vary"] = "Authorization"
+    response.headers.update(PUBLIC)
 
 
 ShopDep = Annotated[Shop, Depends(_shop)]
@@ -191,5 +215,7 @@ DeviceDep = Annotated[Device, Depends(device)]
 Version = Annotated[int | None, Depends(_if_match)]
 PublicRead = Depends(public_read)
 SignedInCaller = Annotated[Caller, allowed(Permission.ACCOUNT)]
+# Whoever may deal with an order: its buyer or the staff, signed in, or the guest whose token names it.
+OrderHolder = Annotated[Holder, Security(_holder, scopes=[Permission.ACCOUNT.value])]
 # Also administrators who have yet to switch MFA on, where that is required: for that, and for signing out.
 AnyCaller = Annotated[Caller, Security(_identified, scopes=[Permission.ACCOUNT.value])]

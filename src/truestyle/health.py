@@ -2,28 +2,42 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from datetime import timedelta
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import Response
+from pydantic import Field
 from pymongo.errors import PyMongoError
 
 from truestyle.deps import ShopDep
 from truestyle.infra import sql
 from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import router
+from truestyle.infra.outbox import PROMPT
+from truestyle.kit import clock
 from truestyle.kit.documents import Answer
+from truestyle.kit.errors import Problem
 from truestyle.shop import Shop
 
 routes = router(tag="Health")
 VERSION = version("truestyle")
+WITHIN = 2.0  # seconds, for each part
+SLOW = 500  # milliseconds
+BEHIND = timedelta(minutes=3)
 
 
 class Check(Answer):
     """One part of the store."""
 
     ok: bool
-    ms: float
+    state: Literal["up", "slow", "down", "elsewhere", "behind"] = Field(
+        description="`slow`: it answers, but not soon. Of the worker: `elsewhere` (or idle) where not in this process, "
+        "`behind` where what waits has been due for minutes."
+    )
+    latency_ms: float = Field(description="Time to answer, at most 2000.")
+    ms: float = Field(description="The same as `latency_ms`.")
     detail: str | None = None
 
 
@@ -52,6 +66,13 @@ class Alive(Answer):
     status: str
 
 
+class Ready(Answer):
+    """Whether requests may come here; `detail` says why not."""
+
+    status: Literal["ready", "starting", "of_another_release"]
+    detail: str | None = None
+
+
 class Root(Answer):
     """The store says its name."""
 
@@ -67,19 +88,23 @@ async def root(shop: ShopDep) -> Root:
 
 async def look(shop: Shop) -> Health:
     """How the store's parts are."""
-    mongo, sql_, cache, storage, mail = await asyncio.gather(
-        _mongo(shop), _sql(shop), _cache(shop), _storage(shop), _mail(shop)
+    mongo, sql_, cache, storage, mail, worker = await asyncio.gather(
+        _mongo(shop),
+        checked(sql.ping(shop.sql), shop.sql.dialect.name),
+        checked(shop.cache.ping(), "redis" if shop.settings.data.redis_host else "in-process"),
+        checked(shop.storage.ping(), shop.storage.name),
+        checked(shop.mailer.ping(), shop.mailer.name),
+        _worker(shop),
     )
-    worker = Check(ok=shop.worker.running, ms=0, detail=None if shop.worker.running else "runs elsewhere, or not")
     checks = Checks(
         mongo=mongo,
         sql=sql_,
         cache=cache,
-        storage=storage if mongo.ok else storage.model_copy(update={"ok": False}),
+        storage=storage,
         mail=mail,
         worker=worker,
     )
-    well = sql_.ok and cache.ok and storage.ok and mail.ok
+    well = sql_.ok and cache.ok and storage.ok and mail.ok and worker.ok
     status: Literal["ok", "degraded", "down"] = "ok" if well else "degraded"
     if not mongo.ok:
         status = "down"
@@ -105,54 +130,69 @@ async def live() -> Alive:
 
 @routes.get("/health/ready")
 @limited(Limit.NONE)
-async def ready(shop: ShopDep, response: Response) -> Alive:
-    """200 once migrated and seeded, and while MongoDB answers."""
+async def ready(shop: ShopDep, response: Response) -> Ready:
+    """200 once migrated and seeded, and while MongoDB answers and its data is of this release."""
     if (await _mongo(shop)).ok and await shop.is_ready():
-        return Alive(status="ready")
+        wrong = (await shop.standing()).wrong
+        if wrong is None:
+            return Ready(status="ready")
+        response.status_code = 503
+        return Ready(status="of_another_release", detail=wrong)
     response.status_code = 503
-    return Alive(status="starting")
+    return Ready(status="starting")
 
 
 async def _mongo(shop: Shop) -> Check:
+    return await checked(_pings(shop), None)
+
+
+async def _pings(shop: Shop) -> bool:
+    await shop.client.admin.command("ping")
+    return True
+
+
+async def _worker(shop: Shop) -> Check:
+    """Here, or judged by what it leaves undone."""
+    if shop.worker.running:
+        return Check(ok=True, state="up", latency_ms=0, ms=0)
     began = time.perf_counter()
     try:
-        async with asyncio.timeout(2):
-            await shop.client.admin.command("ping")
-    except (PyMongoError, TimeoutError) as error:
-        return Check(ok=False, ms=_ms(began), detail=type(error).__name__)
-    return Check(ok=True, ms=_ms(began))
+        async with asyncio.timeout(WITHIN):
+            since = await shop.store.outbox.oldest_due(*PROMPT)
+    except (PyMongoError, TimeoutError):
+        since = None
+    ms, behind = _ms(began), since is not None and clock.now() - since > BEHIND
+    if behind:
+        detail = "what waits has been due for minutes: does `truestyle worker` run?"
+        return Check(ok=False, state="behind", latency_ms=ms, ms=ms, detail=detail)
+    return Check(ok=True, state="elsewhere", latency_ms=ms, ms=ms, detail="not in this process; nothing is left undone")
 
 
-async def _sql(shop: Shop) -> Check:
+async def checked(asking: Coroutine[Any, Any, bool], detail: str | None) -> Check:
+    """How long a part takes to say that it is there. One that hangs, even against being called off, is down."""
     began = time.perf_counter()
-    try:
-        async with asyncio.timeout(2):
-            ok = await sql.ping(shop.sql)
-    except TimeoutError:
-        ok = False
-    return Check(ok=ok, ms=_ms(began), detail=shop.sql.dialect.name)
+    task = asyncio.ensure_future(asking)
+    await asyncio.wait([task], timeout=WITHIN)
+    ms, ok = _ms(began), False
+    if not task.done():
+        task.cancel()
+        task.add_done_callback(_unheard)
+        detail = "no answer in time"
+    elif (error := task.exception()) is None:
+        ok = task.result()
+    elif isinstance(error, PyMongoError | OSError | Problem):
+        detail = type(error).__name__
+    else:
+        raise error
+    state: Literal["up", "slow", "down"] = "down" if not ok else "up" if ms < SLOW else "slow"
+    return Check(ok=ok, state=state, latency_ms=ms, ms=ms, detail=detail)
 
 
-async def _cache(shop: Shop) -> Check:
-    began = time.perf_counter()
-    ok = await shop.cache.ping()
-    return Check(ok=ok, ms=_ms(began), detail="redis" if shop.settings.data.redis_host else "in-process")
-
-
-async def _storage(shop: Shop) -> Check:
-    began = time.perf_counter()
-    try:
-        async with asyncio.timeout(2):
-            ok = await shop.storage.ping()
-    except TimeoutError:
-        ok = False
-    return Check(ok=ok, ms=_ms(began), detail=shop.storage.name)
+def _unheard(task: asyncio.Future[bool]) -> None:
+    """Whatever it still says, nobody is listening."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _ms(began: float) -> float:
     return round((time.perf_counter() - began) * 1000, 2)
-
-
-async def _mail(shop: Shop) -> Check:
-    began = time.perf_counter()
-    return Check(ok=await shop.mailer.ping(), ms=_ms(began), detail=shop.mailer.name)

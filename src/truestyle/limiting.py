@@ -37,6 +37,15 @@ class Limits:
         if not verdict.allowed:
             raise RateLimited(verdict.reset)
 
+    def read(self, client: str | None) -> tuple[bool, list[tuple[bytes, bytes]]]:
+        """Count a public read that is answered from the page cache: whether it may be, and how the client stands."""
+        verdict = self._limiter.here.hit([Charge(f"read:{key_of(client)}", self._rates[Limit.READ])])
+        return verdict.allowed, [
+            (b"ratelimit-limit", b"%d" % verdict.limit),
+            (b"ratelimit-remaining", b"%d" % verdict.remaining),
+            (b"ratelimit-reset", b"%d" % verdict.reset),
+        ]
+
     async def _shared(self, request: Request, limit: Limit, rate: Rate, client: str) -> Verdict:
         raw, charges = token_in(request.headers), [Charge(f"{limit}:guest:{client}", rate)]
         if raw is not None:

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -13,37 +12,50 @@ from truestyle import aliases, health, measuring, routes
 from truestyle.auth import page
 from truestyle.auth import routes as auth
 from truestyle.cms.content import CONTENT
-from truestyle.infra import telemetry
+from truestyle.infra import telemetry, tracing
 from truestyle.infra.http import docs, openapi, problems
 from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.conditional import Conditional
+from truestyle.infra.http.door import Doorkeeper
 from truestyle.infra.http.edge import BodyLimit, Edge, Failures
+from truestyle.infra.http.front import Front
 from truestyle.infra.http.patience import Patience
-from truestyle.infra.metrics import Metrics
+from truestyle.infra.http.table import Table
 from truestyle.mail import page as mail
 from truestyle.settings import Settings
 from truestyle.shop import Shop
+from truestyle.sitemap import routes as sitemap
 
 SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024  # bytes
 COMPRESSED_FROM = 1000  # bytes
 EXPOSED = (
     *("X-Request-ID", "X-Cart-Token", "ETag", "Location", "Idempotency-Replayed"),
-    *("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Content-Disposition"),
+    *(
+        "X-Store-Version",
+        "Retry-After",
+        "RateLimit-Limit",
+        "RateLimit-Remaining",
+        "RateLimit-Reset",
+        "Content-Disposition",
+    ),
 )
 DESCRIPTION = "The commerce backend a fashion store runs on. Money is a decimal string, times are UTC, ids are 24 hex."
 
 
-def create_app(settings: Settings, *, work: bool = True, prepared: bool = False) -> FastAPI:
-    """The app for these settings. `work`: deliver the outbox too; `prepared`: migrated and seeded already."""
+def create_app(settings: Settings, *, work: bool = True, prepared: bool = False, reads_only: bool = False) -> FastAPI:
+    """The app for these settings. `work`: deliver the outbox too; `prepared`: migrated and seeded already.
+
+    `reads_only`: nothing is written but what requests ask for.
+    """
     limits = settings.limits
     patience = Patience(limits.header_timeout_seconds, limits.body_timeout_seconds, limits.max_connections)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        shop = app.state.shop = Shop(settings)
+        shop = app.state.shop = Shop(settings, reads_only=reads_only)
         app.state.admit = shop.limits.admit if limits.rate_limit_enabled else None
         try:
-            await shop.open(work=work)
+            await shop.open(work=work and settings.serving.run_worker)
             if not prepared:
                 await shop.prepare()
             shop.search.start()
@@ -61,14 +73,17 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
         lifespan=lifespan,
-        generate_unique_id_function=_operation_id,
+        # Ours are in infra/tracing.py and measuring.py; these would tell addresses with tokens in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     prefix = settings.shop.api_v1_prefix
-    routes.install(app, prefix)
-    aliases.install(app, prefix)
+    table = Table(app)
+    routes.install(table, prefix)
+    aliases.install(app, table, prefix)
     if settings.docs:
         docs.install(app)
     page.install(app, prefix)
+    sitemap.install(app)
     if settings.metrics:
         measuring.install(app)
     if settings.mail.mail_page:
@@ -77,11 +92,13 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
     problems.install(app)
     # The last added is the outermost.
     app.add_middleware(Conditional)
+    app.add_middleware(Doorkeeper, door=lambda: app.state.shop.door if hasattr(app.state, "shop") else None)
     app.add_middleware(
         BodyLimit,
         default=SMALL_BODY,
         larger={
             f"{prefix}/products": LARGE_BODY,
+            f"{prefix}/payments/webhooks": LARGE_BODY,
             f"{prefix}/product": LARGE_BODY,
             **{prefix + one.path: LARGE_BODY for one in CONTENT},
             f"{prefix}/products/import": settings.data.import_max_bytes + SMALL_BODY,
@@ -100,20 +117,41 @@ def create_app(settings: Settings, *, work: bool = True, prepared: bool = False)
             expose_headers=EXPOSED,
         )
 
-    app.state.metrics = Metrics()
-
     def observe(facts: dict[str, Any]) -> None:
-        app.state.metrics.saw(facts)
+        measuring.saw(facts)
+        tracing.tell(facts)
         if settings.data.log_requests and hasattr(app.state, "shop"):
             app.state.shop.requests.saw(facts)
 
     clients = Clients(limits.trusted_proxies, limits.forwarded_header)
     app.add_middleware(Edge, secure=settings.production, clients=clients, observe=observe)
+
+    _put_in_front(app, settings, clients)
     return app
 
 
-def _operation_id(route: APIRoute) -> str:
-    return route.name
+def _put_in_front(app: FastAPI, settings: Settings, clients: Clients) -> None:
+    """The cache of public answers, outside everything else."""
+
+    def tell(facts: list[dict[str, Any]]) -> None:
+        telemetry.requests(facts)
+        for one in facts:
+            measuring.saw(one)
+
+    app.add_middleware(
+        Front,
+        shelf=lambda: app.state.shop.shelf if hasattr(app.state, "shop") else None,
+        certain=lambda: app.state.shop.door.wide_open,
+        prefix=settings.shop.api_v1_prefix,
+        places=routes.PUBLIC,
+        brief=routes.SCHEDULED,
+        origins=frozenset(one.encode() for one in settings.auth.cors_origins),
+        clients=clients,
+        gate=lambda: app.state.shop.limits.read if settings.limits.rate_limit_enabled else None,
+        tell=tell,
+    )
+    if settings.observing.otel_enabled:
+        app.add_middleware(tracing.Traced)
 
 
 def from_environment() -> FastAPI:

@@ -1,11 +1,12 @@
 """Every router, once, in the order the docs show it."""
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 
 from truestyle import health
 from truestyle.auth import google_routes, mailed_routes, rbac_routes
 from truestyle.auth import routes as auth
 from truestyle.auth.mfa import routes as mfa
+from truestyle.backups import routes as backups
 from truestyle.cart import routes as cart
 from truestyle.cart import wish_routes
 from truestyle.catalog import categories
@@ -21,13 +22,26 @@ from truestyle.contact import routes as contact
 from truestyle.coupons import routes as coupons
 from truestyle.dashboard import routes as dashboard
 from truestyle.deps import Db, MaybeCaller, PublicRead, allowed
+from truestyle.exports import routes as exports
 from truestyle.files import routes as files
+from truestyle.hooks import routes as hooks
 from truestyle.infra.http.route import router
+from truestyle.infra.http.table import Table
+from truestyle.invoices import routes as invoices
 from truestyle.jobs import routes as jobs
 from truestyle.kit import resource_routes
 from truestyle.logs import routes as logs
+from truestyle.orders import line_routes
 from truestyle.orders import routes as orders
+from truestyle.outbox import routes as outbox
+from truestyle.payments import refund_routes as refunds
+from truestyle.payments import routes as payments
+from truestyle.payments import verifying
+from truestyle.payments.settlement import routes as settlement
+from truestyle.returns import routes as returns
 from truestyle.reviews import routes as reviews
+from truestyle.schedules import routes as schedules
+from truestyle.shipping import routes as shipping
 from truestyle.trail import routes as trail
 from truestyle.users import admin_routes as user_administration
 from truestyle.users import routes as users
@@ -66,15 +80,35 @@ ROUTERS: tuple[APIRouter, ...] = (
     wish_routes.routes,
     coupons.routes,
     wallet.routes,
+    shipping.routes,
     orders.checkout,
+    refunds.routes,
     orders.routes,
+    payments.routes,
+    line_routes.routes,
+    invoices.routes,
+    invoices.admin,
+    verifying.routes,
+    returns.returns,
+    returns.exchanges,
     dashboard.routes,
     dashboard.admin,
+    settlement.routes,
+    exports.admin,
+    exports.jobs,
+    schedules.routes,
+    outbox.routes,
+    hooks.routes,
     jobs.routes,
+    backups.backups,
+    backups.restores,
     contact.routes,
     logs.routes,
     trail.routes,
 )
+# First segments of the paths whose public answers are kept in memory, and of those that time alone can change.
+SCHEDULED = frozenset(one.path[1:] for one in CONTENT if one.scheduled)
+PUBLIC = frozenset({"products", "product-images", "files", *(one.path[1:] for one in (*RESOURCES, *CONTENT))})
 TAGS = [
     {"name": "Auth", "description": "Accounts and sessions."},
     {"name": "Users", "description": "One's own account, and everybody's for administrators."},
@@ -90,13 +124,22 @@ TAGS = [
     {"name": "Wishlist", "description": "What somebody likes."},
     {"name": "Coupons", "description": "Codes and offers, and what they would cost."},
     {"name": "Wallet", "description": "Cards and UPI addresses kept for the next time."},
+    {"name": "Shipping", "description": "Where parcels go, for how much and how fast."},
     {"name": "Checkout", "description": "From cart to order."},
     {"name": "Orders", "description": "Orders and their way to the buyer."},
+    {"name": "Payments", "description": "What came in for orders, and the doors of those who tell of it."},
+    {"name": "Refunds", "description": "Money that goes back, and store credit."},
+    {"name": "Invoices", "description": "Invoices and credit notes, as PDF and as data."},
+    {"name": "Returns", "description": "Goods that come back, for their money or for others."},
     {
         "name": "Dashboard",
         "description": "How the store does, and how it is. What each figure means: docs/concepts/figures.md.",
     },
+    {"name": "Operations", "description": "Recurring work, and effects that were given up."},
+    {"name": "Exports", "description": "Orders, products, accounts and sales as files."},
+    {"name": "Webhooks", "description": "Whom the store tells of what happens in it: docs/guides/webhooks.md."},
     {"name": "Jobs", "description": "Long work and its progress."},
+    {"name": "Backups", "description": "Backups that are known to work, and putting one back."},
     {"name": "Contact", "description": "What people write to the store."},
     {"name": "Logs", "description": "Sign-ins, requests and notes; append-only."},
     {"name": "Audit", "description": "Who did what to which row."},
@@ -104,8 +147,8 @@ TAGS = [
 ]
 
 
-def install(app: FastAPI, prefix: str) -> None:
+def install(table: Table, prefix: str) -> None:
     """Add every router under the API's prefix, and health outside it."""
     for one in ROUTERS:
-        app.include_router(one, prefix=prefix)
-    app.include_router(health.routes)
+        table.add(one, prefix)
+    table.add(health.routes)

@@ -2,53 +2,30 @@
 
 import re
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from truestyle.infra.http.clients import networks
 from truestyle.infra.rates import RATE
+from truestyle.kit.cron import Cron
 from truestyle.kit.money import Money
+from truestyle.kit.types import Email
+from truestyle.setting_backups import BackupSettings
+from truestyle.setting_exports import ExportSettings
+from truestyle.setting_gateways import GatewaySettings
+from truestyle.setting_hooks import HookSettings, SitemapSettings
+from truestyle.setting_kinds import KNOWN_SERVERS, Group, Listed, comma_separated, rotating
+from truestyle.setting_observing import ObservingSettings
+from truestyle.setting_serving import ServingSettings
+from truestyle.shipping.carriers import require_pages
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 LADDER = (160, 320, 480, 640, 960, 1280, 1920)  # widths in pixels that pictures are offered in
 THUMBNAILS = (160, 320, 640)
-
-KNOWN_SERVERS: Mapping[str, Mapping[str, Any]] = {
-    "gmail": {"mail_backend": "smtp", "mail_server": "smtp.gmail.com", "mail_port": 587, "mail_starttls": True},
-    "mailpit": {"mail_backend": "smtp", "mail_server": "localhost", "mail_port": 1025, "use_credentials": False},
-}
-
-
-def _comma_separated(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-Listed = Annotated[list[str], BeforeValidator(_comma_separated)]
-
-
-def rotating(secret: SecretStr) -> list[str]:
-    """The values of a secret that can be replaced without a break: newest first, separated by commas."""
-    return [part.strip() for part in secret.get_secret_value().split(",") if part.strip()]
-
-
-class Group(BaseModel):
-    """Some settings that belong together. An empty value in the environment counts as absent."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class ShopSettings(Group):
@@ -78,10 +55,32 @@ class ShopSettings(Group):
     )
     cod_pincodes: Listed = Field([], description="PIN codes where cash on delivery is offered; empty means all.")
     delivery_days: int = Field(5, ge=1, le=60, description="Days from order to estimated delivery.")
+    return_window_days: int = Field(7, ge=0, le=365, description="Days from delivery to send goods back.")
+    tracking_urls: Annotated[Listed, AfterValidator(require_pages)] = Field(
+        [],
+        description="Where parcels can be watched, beside the carriers that are known: `name=https://…{number}`, …",
+    )
+    low_stock_to: Annotated[list[Email], BeforeValidator(comma_separated)] = Field(
+        [], description="Addresses that get a mail when a SKU runs low; empty: only logged."
+    )
     idempotency_lease_seconds: int = Field(
         30, ge=1, le=600, description="Seconds after which a crashed request's Idempotency-Key can be used again."
     )
     order_prefix: str = Field("TS", pattern=r"^[A-Z]{1,4}$", description="Prefix of order numbers.")
+    invoice_prefix: str = Field("TS", pattern=r"^[A-Z0-9]{1,3}$", description="Prefix of invoice numbers.")
+    credit_note_prefix: str = Field(
+        "TC", pattern=r"^[A-Z0-9]{1,3}$", description="Prefix of credit note numbers; another than that of invoices."
+    )
+    hsn_digits: Literal["4", "6"] = Field(
+        "4", description="Digits of HSN codes on invoices: 6 where last year's turnover was above 5 crore rupees."
+    )
+
+    @model_validator(mode="after")
+    def _two_series(self) -> Self:
+        if self.invoice_prefix == self.credit_note_prefix:
+            msg = "INVOICE_PREFIX and CREDIT_NOTE_PREFIX must differ"
+            raise ValueError(msg)
+        return self
 
     def file_url(self, file_id: object) -> str:
         """The public address of a file."""
@@ -89,7 +88,8 @@ class ShopSettings(Group):
 
     def thumbnails(self, file_id: object) -> dict[str, str]:
         """Addresses of smaller copies of a picture, by width in pixels."""
-        return {str(width): f"{self.file_url(file_id)}?w={width}&format=webp" for width in THUMBNAILS}
+        whole = self.file_url(file_id)
+        return {str(width): f"{whole}?w={width}&format=webp" for width in THUMBNAILS}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -110,7 +110,17 @@ class DataSettings(Group):
         validation_alias=AliasChoices("postgresql_uri", "database_url"),
         description="PostgreSQL for logs and contact messages; SQLite in the data folder when unset.",
     )
-    log_requests: bool = Field(default=True, description="Keep a row of each request in SQL (`/logs`).")
+    page_cache_bytes: int = Field(
+        67_108_864, ge=0, description="Bytes of public answers that each process keeps in memory; 0 keeps none."
+    )
+    log_requests: bool = Field(
+        default=True,
+        description="Keep a row of each request in SQL (`/logs`), but for those answered from the page cache.",
+    )
+    audit_cron: Cron = Field(
+        "30 2 * * *",
+        description="When every invariant is checked, as in crontab, in the store's time zone; or `never`.",
+    )
     log_retention_days: int = Field(180, ge=1, le=3650, description="Days that log rows are kept.")
     truestyle_data: Path = Field(Path(".truestyle"), description="Folder of the embedded servers and SQLite.")
     upload_max_bytes: int = Field(5_242_880, ge=1024, description="Largest upload, in bytes.")
@@ -157,8 +167,7 @@ class FileSettings(Group):
     @classmethod
     def _readable(cls, value: str | None) -> str | None:
         if value is not None and not shlex.split(value):
-            msg = "must name a program"
-            raise ValueError(msg)
+            raise ValueError("must name a program")
         return value
 
     @property
@@ -283,9 +292,6 @@ class LimitSettings(Group):
     docs_enabled: bool | None = Field(
         None, description="Serve `/docs`, `/redoc` and `/openapi.json`; when unset, everywhere but in production."
     )
-    metrics_enabled: bool | None = Field(
-        None, description="Serve `/metrics` to Prometheus; when unset, everywhere but in production."
-    )
     max_connections: int = Field(1000, ge=10, le=100_000, description="Open connections of one process.")
     header_timeout_seconds: float = Field(
         10, gt=0, le=600, description="Seconds in which a request's headers must arrive."
@@ -302,6 +308,29 @@ class LimitSettings(Group):
                 msg = "must not trust everybody"
                 raise ValueError(msg)
         return value
+
+
+class PaymentSettings(Group):
+    """How orders are paid before they are sent."""
+
+    payment_window_minutes: int = Field(
+        30, ge=1, le=7 * 24 * 60, description="Minutes that an unpaid order keeps its stock before it cancels itself."
+    )
+    upi_vpa: str = Field(
+        "truestyle@upi",
+        pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?@[A-Za-z][A-Za-z0-9]{1,63}$",
+        description="The store's UPI address, into which UPI payments go.",
+    )
+    card_gateway: Literal["stripe", "razorpay", "sandbox"] | None = Field(
+        None,
+        description="Who collects `card` payments; unset: a terminal at the counter, confirmed by staff.",
+    )
+    payment_sandbox_secret: SecretStr = Field(
+        SecretStr(""), description="Signs the webhooks of the sandbox; unset: made from TOKEN_HASH_PEPPER."
+    )
+    payment_sandbox: bool | None = Field(
+        None, description="Offer the `sandbox` provider, which moves no money; unset: everywhere but in production."
+    )
 
 
 class MailSettings(Group):
@@ -329,6 +358,9 @@ class MailSettings(Group):
         "store@localhost", description="Address that mail comes from.", pattern=r"^[^@\s<>]+@[^@\s<>]+$"
     )
     mail_from_name: str | None = Field(None, description="Name that mail comes from; the store's when unset.")
+    alert_email: str | None = Field(
+        None, description="Where the store writes when its books are not in order.", pattern=r"^[^@\s<>]+@[^@\s<>]+$"
+    )
     mail_page: bool = Field(
         default=False, description="Show sent mail at `/dev/mail`, as `truestyle dev` does; refused in production."
     )
@@ -351,11 +383,7 @@ class MailSettings(Group):
 
 
 GROUPS: tuple[type[Group], ...] = (
-    ShopSettings,
-    DataSettings,
-    FileSettings,
-    AuthSettings,
-    GoogleSettings,
-    LimitSettings,
-    MailSettings,
+    *(ShopSettings, DataSettings, FileSettings, BackupSettings, ExportSettings, AuthSettings, GoogleSettings),
+    *(LimitSettings, PaymentSettings, GatewaySettings, MailSettings, HookSettings, SitemapSettings, ServingSettings),
+    ObservingSettings,
 )

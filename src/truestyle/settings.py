@@ -4,26 +4,35 @@ The app is built from a `Settings`, never from the environment directly, so no t
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Self
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from truestyle.setting_backups import BackupSettings
+from truestyle.setting_exports import ExportSettings
+from truestyle.setting_gateways import GatewaySettings, wrong_gateways
 from truestyle.setting_groups import (
     AuthSettings,
     DataSettings,
     FileSettings,
     GoogleSettings,
-    Group,
     LimitSettings,
     MailSettings,
+    PaymentSettings,
     ShopSettings,
-    rotating,
 )
+from truestyle.setting_hooks import HookSettings, SitemapSettings
+from truestyle.setting_kinds import Group, rotating
+from truestyle.setting_observing import ObservingSettings
+from truestyle.setting_serving import ServingSettings
 
+PASSWORD_IN = re.compile(r"://[^/\s@]*?:([^/\s]+)@")  # of an address
 WEAKEST_SECRET = 32  # characters
 PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "your_", "your-", "some_random", "test")
 
@@ -39,10 +48,18 @@ class Settings:
         self.shop = ShopSettings.model_validate(values)
         self.data = DataSettings.model_validate(values)
         self.files = FileSettings.model_validate(values)
+        self.backups = BackupSettings.model_validate(values)
+        self.exports = ExportSettings.model_validate(values)
         self.auth = AuthSettings.model_validate(values)
         self.google = GoogleSettings.model_validate(values)
         self.limits = LimitSettings.model_validate(values)
         self.mail = MailSettings.model_validate(values)
+        self.payments = PaymentSettings.model_validate(values)
+        self.gateways = GatewaySettings.model_validate(values)
+        self.serving = ServingSettings.model_validate(values)
+        self.hooks = HookSettings.model_validate(values)
+        self.sitemap = SitemapSettings.model_validate(values)
+        self.observing = ObservingSettings.model_validate(values)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -99,15 +116,35 @@ class Settings:
     @property
     def metrics(self) -> bool:
         """Whether Prometheus may ask."""
-        return not self.production if self.limits.metrics_enabled is None else self.limits.metrics_enabled
+        chosen = self.observing.metrics_enabled
+        return not self.production if chosen is None else chosen
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the sandbox's make-believe payments are taken."""
+        chosen = self.payments.payment_sandbox
+        return not self.production if chosen is None else chosen
+
+    @property
+    def secrets(self) -> set[str]:
+        """Every secret value, and the passwords in addresses: what must never be told."""
+        found = set[str]()
+        for group in self.groups:
+            for value in vars(group).values():
+                if isinstance(value, SecretStr):
+                    found |= {value.get_secret_value(), *rotating(value)}
+                elif isinstance(value, str) and (inside := PASSWORD_IN.search(value)):
+                    found |= {inside[1], unquote(inside[1])}
+        return found - {""}
 
     def require_safe(self) -> None:
         """Raises SettingsRefusedError naming every setting that production must not have."""
-        wrong = list(self._wrong())
+        wrong = self.wrong()
         if wrong:
             raise SettingsRefusedError("\n".join(wrong))
 
-    def _wrong(self) -> list[str]:
+    def wrong(self) -> list[str]:
+        """A sentence for each setting that `serve` would refuse."""
         auth, found = self.auth, list[str]()
         secrets = {
             "JWT_ACCESS_TOKEN_SECRET": rotating(auth.jwt_access_token_secret),
@@ -126,6 +163,10 @@ class Settings:
             found.append("MONGO_URI must name a MongoDB replica set.")
         if self.production:
             found += self._wrong_in_production()
+        found += wrong_gateways(self.gateways, production=self.production)
+        cards = self.payments.card_gateway
+        if cards in {"stripe", "razorpay"} and not getattr(self.gateways, cards):
+            found.append(f"CARD_GATEWAY is {cards}, whose keys are not set.")
         return [*found, *_wrong_files(self.files), *_wrong_google(self.google, production=self.production)]
 
     def _wrong_in_production(self) -> list[str]:
@@ -136,6 +177,7 @@ class Settings:
             "MAIL_PAGE must be false in production: it shows everybody's mail.": self.mail.mail_page,
             "CORS_ORIGINS must name the origins: `*` cannot go together with cookies.": "*" in auth.cors_origins,
             "DEBUG must be false in production.": self.shop.debug,
+            "WEBHOOK_ALLOW_LOCAL must be false in production.": self.hooks.webhook_allow_local,
         }
         return [words for words, so in wrong.items() if so]
 

@@ -1,7 +1,8 @@
 """The store with a provider of the tests in Google's place, and browsers that walk through a sign-in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -10,12 +11,15 @@ import pytest
 from fastapi import FastAPI
 
 from tests.auth.provider import CLIENT, SECRET, Provider, running_provider
-from tests.conftest import empty, empty_sql, make_settings
+from tests.conftest import empty, empty_sql, forget, make_settings
 from tests.line import Line, State, Streams
+from tests.post import Post
+from truestyle.infra.mail import Shown
 from truestyle.main import create_app
 from truestyle.shop import Shop
 
 LOGIN = "http://test/api/v1/auth/google/login"
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx would read all certificates for each test
 SHOP_PAGES, OTHER_PAGES = "https://shop.example.com", "https://app.example.com:8443"
 
 
@@ -98,13 +102,13 @@ async def google(google_side: Google) -> AsyncIterator[Google]:
     await google_side.line.become(State.UP)
     await empty(google_side.shop.store)
     await empty_sql(google_side.shop)
-    google_side.shop.keys.gate.forget()
+    forget(google_side.shop)
 
 
 @pytest.fixture
 async def web() -> AsyncIterator[httpx.AsyncClient]:
     """What browsers reach the provider by."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         yield client
 
 
@@ -130,3 +134,11 @@ def changed(address: str, **parameters: str | None) -> str:
     parts = urlsplit(address)
     query = {**dict(parse_qsl(parts.query)), **parameters}
     return parts._replace(query=urlencode({name: one for name, one in query.items() if one is not None})).geturl()
+
+
+@pytest.fixture
+def letters(google: Google) -> Iterator[Post]:
+    """The mail that goes out during a test."""
+    before, google.shop.mailer = google.shop.mailer, Shown(google.shop.mailer)
+    yield Post(google.shop, google.shop.mailer)
+    google.shop.mailer = before

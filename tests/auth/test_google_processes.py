@@ -15,7 +15,7 @@ import pytest
 from tests.auth.conftest import Browser, Google
 from tests.auth.provider import CLIENT, SECRET, running_provider
 from tests.conftest import make_settings
-from tests.running import environment, free_port, running
+from tests.running import ENDS_WITH_US, environment, free_port, running
 from truestyle.infra import oidc
 from truestyle.infra.oidc import Registration
 from truestyle.shop import Shop
@@ -30,7 +30,7 @@ def mock_provider(tmp_path: Path) -> Iterator[str]:
     options = ["--port", str(port), "--require-nonce", "true", "--user-claims", json.dumps(PERSON)]
     with (tmp_path / "provider.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - from our own environment
-            [sys.executable, "-m", "oidc_provider_mock", *options], stdout=log, stderr=log
+            [sys.executable, "-m", "oidc_provider_mock", *options], stdout=log, stderr=log, **ENDS_WITH_US
         )
     address, ends = f"http://127.0.0.1:{port}", time.monotonic() + 60
     while time.monotonic() < ends:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 import time_machine
+from structlog.testing import capture_logs
 
 from tests import make
 from tests.conftest import make_settings
@@ -220,16 +221,18 @@ async def test_no_code_or_token_is_in_clear_in_any_row(
     client: httpx.AsyncClient, post: Post, account: dict[str, str], shop: Shop, capfd: pytest.CaptureFixture[str]
 ) -> None:
     planted = [await post.code(EMAIL), await post.token(EMAIL)]
-    await client.post("/auth/forgot-password/request", json={"email": EMAIL})
-    planted += [await post.code(EMAIL), await post.token(EMAIL)]
-    body = {"new_email": "new@example.com", "password": PASSWORD}
-    await client.post("/auth/change-email", json=body, headers=account)
-    planted += [await post.code("new@example.com"), PASSWORD]
+    with capture_logs() as said:
+        await client.post("/auth/forgot-password/request", json={"email": EMAIL})
+        planted += [await post.code(EMAIL), await post.token(EMAIL)]
+        body = {"new_email": "new@example.com", "password": PASSWORD}
+        await client.post("/auth/change-email", json=body, headers=account)
+        planted += [await post.code("new@example.com"), PASSWORD]
+    assert said
     dump = ""
     for name in await shop.store.db.list_collection_names():
         for row in await shop.store.db[name].find({}).to_list():
             dump += " ".join(str(value) for value in _values(row))
-    told = "".join(capfd.readouterr())
+    told = "".join([*capfd.readouterr(), str(said)])
     assert EMAIL in dump, "the search finds what is there"
     for secret in planted:
         assert secret not in dump

@@ -70,7 +70,7 @@ async def test_an_old_hash_is_replaced_when_its_owner_signs_in(
     assert await _sign_in(client, user.email, password) == 200
     fresh = (await shop.store.users.get(user.id)).password_hash
     assert fresh is not None
-    assert fresh.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert fresh.startswith("$argon2id$v=19$m=")
     assert await _sign_in(client, user.email, password) == 200
     assert (await shop.store.users.get(user.id)).password_hash == fresh
 
@@ -79,6 +79,7 @@ async def test_the_scheme_is_a_setting_and_works_the_other_way_too(shop: Shop) -
     modern, seeds = Passwords("argon2id"), Passwords("bcrypt_sha256")
     try:
         by_argon2, by_bcrypt = await modern.hash("a phrase"), await seeds.hash("a phrase")
+        assert by_argon2.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
         assert by_bcrypt.startswith("$bcrypt-sha256$v=2,t=2b,r=12$")
         for one in (modern, seeds):
             assert await one.verify("a phrase", by_argon2)

@@ -1,7 +1,6 @@
 """Roles and permissions as data: here at once, on another process within a second."""
 
-import asyncio
-import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 
 from tests import make
 from tests.running import environment, running
+from tests.soon import soon
 from truestyle.auth.permissions import Permission
 from truestyle.shop import Shop
 
@@ -57,25 +57,20 @@ async def test_a_change_holds_on_another_process_within_a_second(
     body = {"role": "packer", "permission": Permission.ACCOUNT.value}
     with running(["serve"], environment(shop.settings), tmp_path) as other:
         async with httpx.AsyncClient(base_url=f"{other.url}/api/v1") as there:
-            assert (await there.get("/auth/me", headers=person.headers)).status_code == 403
+
+            async def answers(status: int) -> bool:
+                return (await there.get("/auth/me", headers=person.headers)).status_code == status
+
+            assert await answers(403)
             granted = await client.post("/role-permissions", json=body, headers=admin.headers)
-            changed = time.monotonic()
-            while (await there.get("/auth/me", headers=person.headers)).status_code != 200:
-                assert time.monotonic() - changed < 1
-                await asyncio.sleep(0.02)
+            await soon(partial(answers, 200))
             await client.delete(f"/role-permissions/{granted.json()['id']}", headers=admin.headers)
-            changed = time.monotonic()
-            while (await there.get("/auth/me", headers=person.headers)).status_code != 403:
-                assert time.monotonic() - changed < 1
-                await asyncio.sleep(0.02)
+            await soon(partial(answers, 403))
             demoted = await client.put(
                 f"/users/{person.user.id}/role", json={"role": "customer"}, headers=admin.headers
             )
             assert demoted.status_code == 200
-            changed = time.monotonic()
-            while (await there.get("/auth/me", headers=person.headers)).status_code != 200:
-                assert time.monotonic() - changed < 1
-                await asyncio.sleep(0.02)
+            await soon(partial(answers, 200))
 
 
 async def test_what_is_built_in_or_in_use_stays(client: httpx.AsyncClient, shop: Shop, admin: make.Person) -> None:

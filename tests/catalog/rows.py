@@ -118,8 +118,9 @@ async def product(store: Store, slug: str) -> Product:
 
 
 async def dump(store: Store) -> dict[str, list[Row]]:
-    """Everything in every collection, files' bytes included."""
-    found = {one.name: await one.collection.find({}).sort("_id", 1).to_list() for one in store.collections()}
+    """Everything in every collection, files' bytes included; but for the marks of this process's change streams."""
+    kept = [one for one in store.collections() if one is not store.marks]
+    found = {one.name: await one.collection.find({}).sort("_id", 1).to_list() for one in kept}
     for name in ("images.files", "images.chunks"):
         found[name] = await store.db[name].find({}).sort("_id", 1).to_list()
     return found

@@ -13,6 +13,7 @@ from tests.catalog import rows
 from tests.catalog.rows import ours, product, shirt
 from truestyle.catalog.importing import job as importing
 from truestyle.infra.outbox import MAX_ATTEMPTS, Event, EventStatus
+from truestyle.jobs import running
 from truestyle.jobs.models import JobStatus
 from truestyle.kit import clock
 from truestyle.kit.repository import Row
@@ -186,7 +187,7 @@ async def test_after_a_crash_the_next_worker_goes_on(
 
     await importing.run(shop, one)  # too early: it might still be alive
     early = await look(client, staff, answer)
-    past = clock.now() - importing.DEAD_AFTER - timedelta(seconds=1)
+    past = clock.now() - running.DEAD_AFTER - timedelta(seconds=1)
     await shop.store.jobs.collection.update_one({}, {"$set": {"updated_at": past}})
     await importing.run(shop, one)
 
@@ -213,7 +214,7 @@ async def test_a_running_import_says_that_it_is_alive(
         began.set()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(importing, "ALIVE_EVERY", 0.02)
+    monkeypatch.setattr(running, "ALIVE_EVERY", 0.02)
     monkeypatch.setattr(importing, "import_catalogue", forever)
     first = asyncio.create_task(importing.run(shop, one))
     await began.wait()

@@ -16,7 +16,7 @@ from tests import make
 from tests.catalog import rows
 from tests.catalog.rows import CURRENT, bring, ours, product, shirt, told
 from truestyle.catalog.importing import fetch
-from truestyle.catalog.importing.fetch import Fetcher, NotFetchedError, public
+from truestyle.catalog.importing.fetch import Fetcher, NotFetchedError
 from truestyle.catalog.products import service as products
 from truestyle.catalog.products.models import Product, ProductChange
 from truestyle.catalog.products.repository import Products
@@ -323,36 +323,6 @@ async def test_an_edit_while_pictures_are_hung_is_kept(
     found = await product(shop.store, "indigo-shirt")
     assert (found.name, len(found.images), found.version) == ("Edited by hand", 1, 3)
     assert found.variants[0].image_id == found.images[0].id
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("8.8.8.8", True),
-        ("2606:4700::1111", True),
-        ("10.0.0.1", False),
-        ("172.16.0.1", False),
-        ("192.168.1.1", False),
-        ("127.0.0.53", False),
-        ("0.0.0.0", False),  # noqa: S104 - an example
-        ("100.64.0.1", False),
-        ("169.254.169.254", False),
-        ("224.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::1", False),
-        ("::", False),
-        ("fe80::1%eth0", False),
-        ("fc00::1", False),
-        ("ff02::1", False),
-        ("::ffff:127.0.0.1", False),
-        ("::ffff:8.8.8.8", True),
-        ("64:ff9b::7f00:1", False),
-        ("64:ff9b::a9fe:a9fe", False),
-        ("2002:7f00:1::", False),
-    ],
-)
-def test_which_addresses_are_public(address: str, expected: bool) -> None:
-    assert public(address) is expected
 
 
 async def test_a_name_that_nobody_knows(host: Host) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from scripts.contract import CODES, PROBLEM, Document
 
 from tests.test_matrix import ANYONE, MAY
+from truestyle.infra.http.paths import routes_of
 from truestyle.kit.errors import Problem
 
 INTERNAL = {"internal_error"}  # of the 500 that nobody should ever see
@@ -16,6 +18,18 @@ INTERNAL = {"internal_error"}  # of the 500 that nobody should ever see
 @pytest.fixture
 def document(app: FastAPI) -> Document:
     return Document(app.openapi())
+
+
+def test_a_patch_is_the_function_of_its_put(app: FastAPI) -> None:
+    done = {
+        (method, one.path_format): one.original_route.endpoint
+        for one in routes_of(app)
+        if isinstance(one.original_route, APIRoute) and one.include_in_schema
+        for method in one.methods or ()
+    }
+    patches = {path: function for (method, path), function in done.items() if method == "PATCH"}
+    assert len(patches) > 40
+    assert patches == {path: done["PUT", path] for path in patches}
 
 
 def within(value: Any) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What nobody should send, to every operation of the document: a 4xx within a second, and never a failure."""
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from fastapi import FastAPI
 from scripts.contract import Document, Operation, filled
 
 from tests import make
+from tests.contract.driving import EXAMPLES, may
 from truestyle.shop import Shop
 
 JSON = {"content-type": b"application/json"}
+FEW = 8  # of what goes to operations that want a sign-in, without one, so many are one; each goes to some of them
 SECOND = 1.0  # of computing here: what other programs of a busy machine take is not ours
 # No body at all that is any of these may be accepted, whatever the schema.
 BODIES = {
@@ -78,7 +81,8 @@ class Ask:
 
 def asks(document: Document) -> Iterator[Ask]:
     for operation in document.operations():
-        yield from with_bodies(document, operation)
+        if EXAMPLES or operation.method != "PATCH":  # which is the function of its PUT: test_document.py
+            yield from with_bodies(document, operation)
         for one in operation.told.get("parameters", ()):
             if one["in"] == "query":
                 integer = one["schema"].get("type") == "integer"
@@ -121,9 +125,11 @@ async def test_hostile_input_is_refused_within_a_second(app: FastAPI, shop: Shop
     person = None if who == "nobody" else await make.person(shop, who)
     own = {name: value.encode() for name, value in person.headers.items()} if person else {}
     document = Document(app.openapi())
-    wrong, count = [], 0
+    wrong, count, shut = [], 0, itertools.count()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         for ask in asks(document):
+            if not (EXAMPLES or may(who, ask.operation.told)) and next(shut) % FEW:
+                continue
             began = time.process_time()
             headers = [(name.encode(), value) for name, value in {**own, **ask.headers}.items()]
             answer = await client.request(ask.operation.method, ask.path, content=ask.content, headers=headers)

@@ -57,7 +57,15 @@ async def a_sku(_: Shop, __: httpx.AsyncClient, ___: make.Person) -> dict[str, A
     return {"variants": [{"sku": "LIFE-M", "size": "M", "opening_stock": 2}]}
 
 
+async def an_order(shop: Shop, client: httpx.AsyncClient, who: make.Person) -> dict[str, Any]:
+    first, more = await make.product(shop), await make.product(shop)
+    await make.cart(shop, who, {first.variants[0].sku: 1})
+    placed = await client.post(f"{PREFIX}/checkout", json=make.COD, headers=who.headers)
+    return {"order_id": placed.json()["order_id"], "sku": more.variants[0].sku}
+
+
 LIVES: dict[str, Life] = {
+    "/order-items": Life(an_order, {"quantity": 2}),
     "/cart-items": Life(a_product, {"quantity": 3}, removed=200),
     "/wishlist-items": Life(only_a_product, {"sku": None}),
     "/product-images": Life(a_product_and_a_file, {"alt": "Seen from behind"}),
@@ -72,6 +80,12 @@ LIVES: dict[str, Life] = {
 ELSEWHERE = {
     "/orders": "made of a cart and never erased: tests/orders",
     "/logs": "append-only: tests/logs",
+    "/returns": "of a delivered order, and never erased: tests/returns",
+    "/exchanges": "of a delivered order, and never erased: tests/returns",
+    "/payments": "of an order, and never erased: tests/payments",
+    "/webhook-endpoints": "its secret is in the first answer alone: tests/hooks/test_sending.py",
+    "/backup-logs": "append-only: tests/backups/test_routes.py",
+    "/restore-logs": "append-only, and puts another store in the place of this one: tests/backups/test_routes.py",
 }
 
 

@@ -7,6 +7,7 @@ from scripts.contract import Document
 from scripts.walk import walk
 
 from tests import make
+from tests.contract.driving import EXAMPLES
 from tests.test_matrix import PEOPLE
 from truestyle.shop import Shop
 
@@ -34,7 +35,7 @@ async def test_every_answer_is_as_documented(app: FastAPI, shop: Shop, who: str)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         await furnished(client, shop, person)
         wrong, walked = [], set()
-        async for visit in walk(client, document, person.headers if person else {}):
+        async for visit in walk(client, document, person.headers if person else {}, brief=not EXAMPLES):
             walked.add(visit.operation.name)
             if visit.wrong:
                 wrong.append(visit.told())

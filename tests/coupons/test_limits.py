@@ -19,6 +19,7 @@ from truestyle.coupons.repository import Coupons
 from truestyle.orders.checkout import Placement, place_batch
 from truestyle.orders.models import Order
 from truestyle.payments.models import PaymentType
+from truestyle.shipping.service import service_to
 from truestyle.shop import Shop
 from truestyle.users.addresses import AddressWrite
 
@@ -67,6 +68,7 @@ async def test_without_the_guard_more_than_one_has_it(
                 shipping=to,
                 billing=to,
                 payment=PaymentType.COD,
+                service=await service_to(shop.store, to.state, to.pincode),
                 number=str(number),
                 offer=await offers.of_code(shop.store, "TEN"),
                 insists=True,

@@ -330,3 +330,35 @@ class TestIntegrity:
         with time_machine.travel(now + integrity.DEAD_AFTER + timedelta(seconds=10)):
             await shop.worker.drain()
         assert (await read("/admin/integrity"))["clean"] is True
+
+
+async def test_refunds_are_out_of_the_revenue_of_the_day_of_the_order(
+    shop: Shop, client: AsyncClient, staff: make.Person, buyer: Buyer, read: Reader
+) -> None:
+    """Of products the pieces count whose money went back; an amount of money is the order's alone."""
+    await make.product(shop, stock=50, name="Kurta", price="1000", mrp="1999", variants=[{"sku": "K"}])
+    await make.product(shop, stock=50, name="Scarf", price="333.33", mrp="999", variants=[{"sku": "S"}])
+    order = await buyer.order(K=1, S=3)  # 1999.99
+    await Staff(client, staff).bring_to(order["id"], "delivered")
+
+    async def refund(revenue: str, refunded: str, top: list[tuple[str, int, str]], **body: Any) -> None:
+        sent = {"reason": "A button was missing", **body}
+        answer = await client.post(f"/orders/{order['id']}/refund", json=sent, headers=staff.headers)
+        assert answer.status_code == 200, answer.text
+        overview = await read("/dashboard/overview")
+        assert (overview["orders"], overview["revenue"], overview["refunded"], overview["aov"]) == (
+            *(1, revenue, refunded, revenue),
+        )
+        [*_, today] = (await read("/dashboard/sales", days=7))["items"]
+        assert (today["orders"], today["revenue"]) == (1, revenue)
+        assert (await read("/dashboard/payment-mix"))["items"][0]["revenue"] == revenue
+        users = (await read("/admin/analytics/users"))["top_users"]
+        assert [one["revenue"] for one in users] == ([] if revenue == "0.00" else [revenue])
+        best = (await read("/dashboard/top-products"))["items"]
+        assert [(one["name"], one["quantity"], one["revenue"]) for one in best] == top
+
+    kurta = ("Kurta", 1, "1000.00")
+    scarf = next(one["id"] for one in order["items"] if one["sku"] == "S")
+    await refund("1749.99", "250.00", [("Scarf", 3, "999.99"), kurta], amount="250.00")
+    await refund("1416.66", "583.33", [("Scarf", 2, "666.66"), kurta], items=[{"order_item_id": scarf, "quantity": 1}])
+    await refund("0.00", "1999.99", [])

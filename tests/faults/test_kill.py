@@ -1,50 +1,17 @@
 """kill -9 in the middle of a rush: nothing acknowledged is lost, nothing is done twice, the books are clean."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
-import pytest
-from benchmarks.wire import Ask, Connection, Got
 from bson import ObjectId
 from tests import make
-from tests.conftest import make_settings
+from tests.faults.shopping import patiently, rush
 from tests.running import Process, environment, free_port
 
 from truestyle.audit.service import audit
 from truestyle.shop import Shop
 
 BUYERS, ROUNDS = 60, 3
-
-
-@pytest.fixture
-async def fault_shop(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    settings = make_settings(mongo_uri, tmp_path, mongo_db="faults", idempotency_lease_seconds=1)
-    shop = Shop(settings)
-    await shop.open(work=False)
-    await shop.prepare()
-    await make.person(shop, "admin")
-    yield shop
-    await shop.client.drop_database("faults")
-    await shop.close()
-
-
-async def rush(url: str, people: list[make.Person], first: int) -> dict[str, Got]:
-    """Everybody checks out at once; what was answered, by idempotency key."""
-    answered: dict[str, Got] = {}
-
-    async def buy(number: int) -> None:
-        key = f"rush-{first + number}"
-        connection = Connection(url)
-        with suppress(OSError, EOFError):
-            answered[key] = await connection.send(
-                Ask("POST", "/api/v1/checkout", {**people[number].headers, "idempotency-key": key}, make.COD)
-            )
-        await connection.close()
-
-    await asyncio.gather(*(buy(number) for number in range(len(people))))
-    return answered
 
 
 async def test_a_server_killed_in_mid_checkout_loses_and_doubles_nothing(fault_shop: Shop, tmp_path: Path) -> None:
@@ -61,7 +28,7 @@ async def test_a_server_killed_in_mid_checkout_loses_and_doubles_nothing(fault_s
         process = Process(["serve"], env, tmp_path, port)
         process.wait_ready()
         before = await fault_shop.store.orders.count({})
-        racing = asyncio.create_task(rush(process.url, people, first))
+        racing = asyncio.create_task(rush(process.url, people, first=first))
         while await fault_shop.store.orders.count({}) == before:  # noqa: ASYNC110 - the first batch is in: the rest is under way
             await asyncio.sleep(0.002)
         process.kill()
@@ -72,7 +39,7 @@ async def test_a_server_killed_in_mid_checkout_loses_and_doubles_nothing(fault_s
         await asyncio.sleep(1.1)  # dead leases end
         process = Process(["serve"], env, tmp_path, port)
         process.wait_ready()
-        again = await rush(process.url, people, first)
+        again = await patiently(process.url, people, first=first)
         process.stop()
         assert {got.status for got in again.values()} == {201}, [got.content for got in again.values()][:3]
         for key, got in again.items():

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import empty, make_settings
-from tests.running import free_port
+from tests.conftest import empty, forget, make_settings
+from tests.running import ENDS_WITH_US, free_port
 from truestyle.main import create_app
 from truestyle.shop import Shop
 
@@ -39,7 +39,7 @@ class S3Server:
         }
         with (folder / "moto.log").open("ab") as log:
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-            self.popen = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own dependency
+            self.popen = subprocess.Popen(command, stdout=log, stderr=log, **ENDS_WITH_US)  # noqa: S603 - our own dependency
         ends = time.monotonic() + PATIENCE
         while True:
             assert self.popen.poll() is None
@@ -103,4 +103,4 @@ async def shop(app: FastAPI) -> AsyncIterator[Shop]:
     await empty(shop.store)
     for key in [one.key async for one in shop.storage.held()]:
         await shop.storage.remove(key)
-    shop.keys.gate.forget()
+    forget(shop)

@@ -143,6 +143,16 @@ def test_a_folder_is_held_by_one_store_at_a_time(tmp_path: Path) -> None:
         assert other.running() == {}
 
 
+def test_a_folder_that_was_made_by_hand_is_closed_to_others(tmp_path: Path) -> None:
+    ours, shared = tmp_path / "ours", tmp_path / "shared"
+    for folder, mode in ((ours, 0o755), (shared, 0o1777)):
+        folder.mkdir()
+        folder.chmod(mode)
+        with Home(folder).held():
+            pass
+    assert (ours.stat().st_mode & 0o7777, shared.stat().st_mode & 0o7777) == (0o700, 0o1777)
+
+
 def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     first = Home(tmp_path).secrets()
     assert len(set(first.values())) == 3

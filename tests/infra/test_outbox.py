@@ -29,6 +29,12 @@ class Recorder:
             raise RuntimeError("SMTP said 421, try later: secret-host")
 
 
+@pytest.fixture(autouse=True)
+async def nothing_else_waits(shop: Shop) -> None:
+    """What other tests' requests left to be logged is not counted here."""
+    await shop.store.outbox.collection.delete_many({})
+
+
 def worker(shop: Shop, handler: Any) -> Worker:
     return Worker(shop.store.outbox, {"test": handler})
 
@@ -128,6 +134,19 @@ async def test_an_event_that_kills_its_worker_each_time_ends_as_a_dead_letter(sh
     assert ((await row(shop, one)).status, handler.seen) == (EventStatus.DEAD, [])
 
 
+async def test_what_nobody_here_knows_waits_for_a_worker_that_does(shop: Shop) -> None:
+    one, handler = await written(shop), Recorder()
+    ours = Worker(shop.store.outbox, {"another": handler})
+    for step in range(MAX_ATTEMPTS + 2):  # longer than any event is tried
+        with time_machine.travel(clock.now() + step * timedelta(minutes=1)):
+            assert await ours.drain() == 1
+    after = await row(shop, one)
+    assert (after.status, after.attempts, after.error, handler.seen) == (EventStatus.WAITING, 0, None, [])
+    with time_machine.travel(after.due_at + timedelta(seconds=1)):
+        assert await worker(shop, handler).drain() == 1
+    assert ((await row(shop, one)).status, handler.seen) == (EventStatus.DELIVERED, ["test:1"])
+
+
 async def test_a_late_failure_does_not_undo_a_delivery(shop: Shop) -> None:
     one = await written(shop)
     leased = await shop.store.outbox.lease("main", clock.now())
@@ -178,6 +197,27 @@ async def test_a_worker_outlives_a_database_that_is_away_for_a_moment(
         await asyncio.sleep(0.02)
     await at_work.stop()
     assert handler.seen == ["test:1"]
+
+
+async def test_a_worker_outlives_that_nobody_can_tell_whether_it_is_held(shop: Shop) -> None:
+    failures = [1] * 20  # more than there are lanes
+
+    async def held() -> bool:
+        if failures:
+            failures.pop()
+            raise RuntimeError("no answer")
+        return False
+
+    one, handler = await written(shop), Recorder()
+    at_work = Worker(shop.store.outbox, {"test": handler}, pause=0.01, held=held)
+    at_work.start()
+    for _ in range(100):
+        if (await row(shop, one)).status is EventStatus.DELIVERED:
+            break
+        await asyncio.sleep(0.02)
+    assert at_work.running
+    await at_work.stop()
+    assert (failures, handler.seen) == ([], ["test:1"])
 
 
 class TestOrders:

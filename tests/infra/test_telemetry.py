@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from truestyle.infra import telemetry
+from truestyle.kit.trail import Actor, ActorKind, acting
+
 HOSTILE = "/a\\x1b[2J\\x1b[31m\\r\\nforged=1 \\u2028 end"
 CODE = """
 import structlog
@@ -24,3 +27,10 @@ def test_nothing_in_a_value_makes_another_line_or_commands_the_terminal(json: bo
     assert len(told.splitlines()) == 1, told
     assert not [one for one in told if not one.isprintable() and one != "\n"]
     assert json or "plain – ü" in told
+
+
+def test_a_line_within_a_request_has_its_id() -> None:
+    with acting(Actor(ActorKind.GUEST, request_id="r-1")):
+        assert telemetry.whereabouts(None, "", {"event": "x"})["request_id"] == "r-1"
+        assert telemetry.whereabouts(None, "", {"event": "x", "request_id": "own"})["request_id"] == "own"
+    assert "request_id" not in telemetry.whereabouts(None, "", {"event": "x"})

@@ -8,6 +8,8 @@ import structlog
 from httpx import AsyncClient
 
 from tests import make
+from tests.orders.buying import settle
+from tests.post import Post
 from truestyle.catalog.products.models import Product
 from truestyle.events import handlers
 from truestyle.infra.outbox import EventStatus
@@ -174,3 +176,26 @@ async def test_it_is_told(client: AsyncClient, shop: Shop, staff: make.Person, k
     row = await shop.store.outbox.collection.find_one({"topic": inventory.LOW})
     assert row is not None
     assert row["status"] == EventStatus.DELIVERED
+
+
+async def test_whom_the_settings_name_get_a_mail_each_and_one(
+    client: AsyncClient, shop: Shop, staff: make.Person, kurta: Product, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch, shop, low_stock_to=["buying@example.com", "store@example.com"])
+    await put(client, staff, kurta, on_hand=LOW)
+    row = await shop.store.outbox.first({"topic": inventory.LOW})
+    assert row is not None
+    subject = f"Low stock: K-M ({LOW} left)"
+    for to in ("buying@example.com", "store@example.com"):
+        assert await post.subjects(to) == [subject]
+    assert kurta.name in await post.text("buying@example.com")
+    await handlers(shop)[inventory.LOW](row)  # delivered once more
+    assert await post.subjects("store@example.com") == [subject]
+
+
+async def test_where_nobody_is_named_nobody_gets_one(
+    client: AsyncClient, shop: Shop, staff: make.Person, kurta: Product, post: Post
+) -> None:
+    await put(client, staff, kurta, on_hand=LOW)
+    await shop.worker.drain()
+    assert list(post.sent.mails) == []

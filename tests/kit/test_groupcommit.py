@@ -110,3 +110,60 @@ async def test_stopping_finishes_what_waits() -> None:
     await asyncio.sleep(0)
     await queue.stop()
     assert await asyncio.gather(*waiting) == [4] * 5
+
+
+async def test_stopping_waits_no_longer_than_anybody_does() -> None:
+    """A batch that hangs, because MongoDB is away, keeps no process from ending."""
+    desk = Desk(gated=True)
+    queue: GroupCommit[int, int] = GroupCommit(desk, deadline=0.05)
+    queue.start()
+    waiting = asyncio.create_task(queue.submit(2))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(2):
+        await queue.stop()
+    assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], Unavailable)
+
+
+async def test_who_is_gone_when_a_batch_fails_is_not_tried_alone() -> None:
+    asked: list[list[int]] = []
+
+    async def fails(batch: Sequence[int]) -> Sequence[int | Exception]:
+        asked.append(list(batch))
+        await asyncio.sleep(0.1)
+        raise OSError
+
+    queue: GroupCommit[int, int] = GroupCommit(fails, deadline=0.05)
+    queue.start()
+    waiting = [asyncio.create_task(queue.submit(number)) for number in range(3)]
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    await queue.stop()
+    assert {type(one) for one in answers} == {Unavailable}
+    assert asked == [[0, 1, 2]]
+
+
+async def test_a_batch_waits_a_little_for_who_is_announced() -> None:
+    batches = list[list[int]]()
+
+    async def run(items: Sequence[int]) -> Sequence[int]:
+        batches.append(list(items))
+        return items
+
+    patient: GroupCommit[int, int] = GroupCommit(run, patience=5)
+    patient.start()
+    arrive, gone = patient.announce(), patient.announce()
+    first = asyncio.create_task(patient.submit(1))
+    await asyncio.sleep(0.02)
+    assert batches == []
+    gone()
+    gone()  # says no more than the first time
+    arrive()
+    assert list(await asyncio.wait_for(asyncio.gather(first, patient.submit(2)), 1)) == [1, 2]
+    assert await asyncio.wait_for(patient.submit(3), 1) == 3
+    await patient.stop()
+
+    hasty: GroupCommit[int, int] = GroupCommit(run, patience=0.01)
+    hasty.start()
+    hasty.announce()
+    assert await asyncio.wait_for(hasty.submit(4), 1) == 4
+    await hasty.stop()
+    assert batches == [[1, 2], [3], [4]]

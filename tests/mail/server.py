@@ -23,7 +23,7 @@ class Behaviour:
     rcpt: str = "250 OK"
     data: str = "250 OK"
     drop_after_data: int = 0  # so many times the line breaks after the mail was taken
-    stall: float = 0.0  # seconds before it answers MAIL FROM
+    stall: asyncio.Event | None = None  # what it waits for before it answers MAIL FROM
     tries: int = 0
     taken: list[EmailMessage] = field(default_factory=list)
 
@@ -32,7 +32,8 @@ class Behaviour:
     ) -> str:
         del server
         self.tries += 1
-        await asyncio.sleep(self.stall)
+        if self.stall is not None:
+            await self.stall.wait()
         envelope.mail_from, envelope.mail_options = address, options
         return "250 OK"
 

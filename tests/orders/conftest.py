@@ -7,6 +7,8 @@ from httpx import AsyncClient
 
 from tests import make
 from tests.orders.buying import Buyer
+from tests.orders.spending import Spender
+from tests.payments.paying import Till
 from truestyle.audit.service import audit
 from truestyle.shop import Shop
 
@@ -22,3 +24,16 @@ async def books(shop: Shop, admin: make.Person) -> AsyncIterator[None]:
 @pytest.fixture
 def buyer(client: AsyncClient, shop: Shop, shopper: make.Person) -> Buyer:
     return Buyer(client, shop, shopper)
+
+
+@pytest.fixture
+async def spender(shop: Shop, buyer: Buyer, admin: make.Person) -> Spender:
+    """Somebody who has five kurtas to choose from."""
+    await make.product(shop, stock=5, variants=[{"sku": "K-M", "size": "M"}])
+    return Spender(buyer, shop)
+
+
+@pytest.fixture
+def till(client: AsyncClient, shop: Shop, buyer: Buyer, staff: make.Person, spender: Spender) -> Till:
+    """Where that somebody pays."""
+    return Till(client, shop, buyer, staff)

@@ -34,7 +34,11 @@ async def test_a_buyer_calls_the_order_off_and_the_stock_comes_back(
     answer = await buyer.client.post(f"/orders/{order['id']}/cancel", json=WHY, headers=buyer.headers)
     assert answer.status_code == 200
     body = answer.json()
-    assert (body["status"], body["payment"]["status"], body["allowed_actions"]) == ("cancelled", "cancelled", [])
+    assert (body["status"], body["payment"]["status"], body["allowed_actions"]) == (
+        "cancelled",
+        "cancelled",
+        [],
+    )
     last = body["status_history"][-1]
     assert (last["status"], last["note"], last["by"]) == ("cancelled", WHY["reason"], str(buyer.person.user.id))
     assert await shop.store.stock.available(["K-M", "K-L"]) == {"K-M": 3, "K-L": 3}
@@ -55,7 +59,7 @@ async def test_twenty_cancellations_at_once_restock_once(
             assert (body["from"], body["to"], body["allowed"]) == ("cancelled", "cancelled", [])
     assert await shop.store.stock.available(["K-M", "K-L"]) == {"K-M": 3, "K-L": 3}
     assert await shop.store.movements.count({"reason": "restocked"}) == 2
-    assert await shop.store.outbox.count({"topic": "mail.order_status"}) == 1
+    assert await shop.store.outbox.count({"topic": "mail.order_cancelled"}) == 1
 
 
 async def test_packing_and_cancelling_at_once_agree(shop: Shop, buyer: Buyer, packer: Staff) -> None:

@@ -37,8 +37,14 @@ async def test_an_order_is_a_snapshot_with_frozen_amounts(buyer: Buyer, kurta: s
     assert (order["notes"], order["coupon_code"], order["tracking"]) == ("Ring twice", None, None)
     assert order["tax"] == {"cgst": "71.36", "sgst": "71.36", "igst": "0.00", "total": "142.72"}
     assert [one["status"] for one in order["status_history"]] == ["placed", "confirmed"]
-    assert order["payment"] == {"id": order["payment"]["id"], "type": "cod", "status": "pending", "action": None}
-    assert order["allowed_actions"] == ["cancel", "edit", "status:packed"]
+    assert order["payment"] == {
+        "id": order["payment"]["id"],
+        "type": "cod",
+        "status": "pending",
+        "action": None,
+        "expires_at": None,
+    }
+    assert order["allowed_actions"] == ["cancel", "edit", "edit_items", "status:packed"]
     assert order["email"] == buyer.person.user.email
     assert order["billing_address"] == order["shipping_address"]
     first = order["items"][0]

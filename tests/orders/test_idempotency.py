@@ -12,7 +12,7 @@ from httpx import AsyncClient
 from tests import make
 from tests.orders.buying import Buyer, refused
 from truestyle.kit import clock
-from truestyle.orders.checkout import Till
+from truestyle.orders.till import Till
 from truestyle.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("books")

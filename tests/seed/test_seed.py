@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from stdnum.in_ import gstin
 
 from truestyle.auth.permissions import GRANTS, Permission, Role
 from truestyle.catalog.lookups import OrderStatusRow
+from truestyle.invoices.facts import seller_now
+from truestyle.kit import clock
 from truestyle.orders.flow import OrderStatus
-from truestyle.seed import seed
+from truestyle.seed import details, seed
 from truestyle.settings import SettingsRefusedError
 from truestyle.shop import Shop
 
@@ -74,3 +77,16 @@ async def test_a_weak_password_of_the_admin_is_refused_by_the_name_of_its_settin
         await seed.essentials(shop)
     assert "password123" not in str(refused.value)
     assert await shop.store.users.by_email("owner@example.com") is None
+
+
+async def test_the_demo_store_is_registered(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So its invoices are tax invoices; one that somebody introduced, or that is elsewhere, is left as it is."""
+    elsewhere = shop.settings.shop.model_copy(update={"store_state": "Kerala"})
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.settings, "shop", elsewhere)
+        assert await details.introduce(shop) is False
+    assert await details.introduce(shop) is True
+    assert await details.introduce(shop) is False
+    seller = await seller_now(shop.store, clock.now())
+    assert (seller.gstin, seller.state_code) == (gstin.validate(details.GSTIN), details.GSTIN[:2])
+    assert seller.line1 == "1 Example Street"

@@ -6,8 +6,8 @@ The storage has no snapshot: what does not fit together is looked at again, as i
 from collections.abc import AsyncIterator
 from typing import Any
 
+from truestyle.audit.joining import side_by_side
 from truestyle.audit.report import Breach, Look
-from truestyle.audit.stock import side_by_side
 from truestyle.files import service as files
 from truestyle.infra.snapshot import Snapshot
 from truestyle.infra.storage import Storage

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 
-from truestyle.audit.report import Breach, Look
-from truestyle.audit.stock import side_by_side
+from truestyle.audit.joining import side_by_side
+from truestyle.audit.report import Breach, Look, Mend
 from truestyle.dashboard import counting
 from truestyle.dashboard.figures import (
     ALL,
@@ -94,7 +94,7 @@ async def _sources(
             now = None if row is None else facts_of(row, zone)
             if now != facts and key not in waiting.ids and not waiting.everything:
                 documents = {"counted": key, "as": facts, "is": now}
-                yield Breach("I12", f"this {kind} is not counted as what it is", documents)
+                yield Breach("I12", f"this {kind} is not counted as what it is", documents, Mend.FIGURES)
 
 
 async def _waiting(snapshot: Snapshot) -> Waiting:
@@ -113,7 +113,12 @@ async def _buyers(snapshot: Snapshot, total: Counter[str]) -> AsyncIterator[Brea
     async for key, should, row in side_by_side(right, kept):
         wanted, found = amounts(should), amounts(row)
         if wanted != found:
-            yield Breach("I12", "a buyer's figures are not their sums", {"buyer": key, "is": found, "should": wanted})
+            yield Breach(
+                "I12",
+                "a buyer's figures are not their sums",
+                {"buyer": key, "is": found, "should": wanted},
+                Mend.FIGURES,
+            )
         total["buyers"] += wanted.get("orders", 0) > 0
         total["repeat_buyers"] += wanted.get("orders", 0) > 1
 
@@ -129,10 +134,12 @@ async def _days(snapshot: Snapshot, right: dict[str, Counter[str]]) -> AsyncIter
                 "is": {name: found.get(name, 0) for name in differ},
                 "should": {name: wanted.get(name, 0) for name in differ},
             }
-            yield Breach("I12", "a day's figures are not their sums", documents)
+            yield Breach("I12", "a day's figures are not their sums", documents, Mend.FIGURES)
     for day, fields in left.items():
         if wanted := present(fields):
-            yield Breach("I12", "a day's figures are not their sums", {"day": day, "is": {}, "should": wanted})
+            yield Breach(
+                "I12", "a day's figures are not their sums", {"day": day, "is": {}, "should": wanted}, Mend.FIGURES
+            )
 
 
 async def _products(snapshot: Snapshot) -> AsyncIterator[Breach]:
@@ -144,7 +151,7 @@ async def _products(snapshot: Snapshot) -> AsyncIterator[Breach]:
             wanted, found = amounts(should), amounts(row)
             if wanted != found:
                 documents = {"product_day": key, "is": found, "should": wanted}
-                yield Breach("I12", "a product's figures are not their sums", documents)
+                yield Breach("I12", "a product's figures are not their sums", documents, Mend.FIGURES)
 
 
 async def _popularity(snapshot: Snapshot) -> AsyncIterator[Breach]:
@@ -152,4 +159,4 @@ async def _popularity(snapshot: Snapshot) -> AsyncIterator[Breach]:
     async for key, should, row in side_by_side(sold, products):
         if row is not None and row["popularity"] != (should or {}).get("quantity", 0):
             documents = {"popularity": key, "is": row["popularity"], "should": (should or {}).get("quantity", 0)}
-            yield Breach("I12", "a product's popularity is not what was sold of it", documents)
+            yield Breach("I12", "a product's popularity is not what was sold of it", documents, Mend.FIGURES)

@@ -6,12 +6,14 @@ at a quiet time. Running twice is harmless, so an event that comes again while a
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import structlog
 from pydantic import Field
 from pymongo.errors import PyMongoError
 
@@ -21,6 +23,7 @@ from truestyle.jobs.models import Job, JobStatus
 from truestyle.kit import clock, tasks
 from truestyle.kit.documents import Answer
 from truestyle.kit.types import Timestamp
+from truestyle.mail.service import letter
 from truestyle.store import Store
 
 if TYPE_CHECKING:
@@ -28,10 +31,11 @@ if TYPE_CHECKING:
     from truestyle.shop import Shop
 
 TOPIC = KIND = "audit.run"
+log = structlog.get_logger("integrity")
 LONGEST = 240.0  # seconds
-ALIVE_EVERY = 5.0  # seconds
+SAID_EVERY = 1.0  # seconds
 DEAD_AFTER = timedelta(seconds=30)
-SHOWN = 100  # breaches that are kept
+SHOWN, MAILED = 100, 20  # breaches that are kept, and told by mail
 
 
 class BreachAnswer(Answer):
@@ -87,8 +91,6 @@ async def last(store: Store) -> Integrity:
 
 async def run(shop: "Shop", one: Event) -> None:
     """Handle the outbox event of a run. Raises StillRunningError."""
-    from truestyle.audit import service  # noqa: PLC0415 - it knows the shop, whose events lead here
-
     key = one.payload["job_id"]
     job = await shop.store.jobs.claim(key, clock.now() - DEAD_AFTER)
     if job is None:
@@ -96,28 +98,65 @@ async def run(shop: "Shop", one: Event) -> None:
         if now.status is JobStatus.RUNNING:
             raise StillRunningError
         return
-    async with _saying_alive(shop.store, job):
+    await _carry_out(shop, job)
+
+
+async def check(shop: "Shop") -> dict[str, Any]:
+    """Audit now, and keep what was found as the last result; what there is to say of it."""
+    job = Job(kind=KIND, status=JobStatus.RUNNING)
+    await shop.store.jobs.add(job)
+    result = await _carry_out(shop, job)
+    return {
+        "job_id": str(job.id),
+        **{name: result[name] for name in ("clean", "breach_count", "message") if name in result},
+    }
+
+
+async def _carry_out(shop: "Shop", job: Job) -> dict[str, Any]:
+    from truestyle.audit import service  # noqa: PLC0415 - it knows the shop, whose events lead here
+
+    jobs, watch = shop.store.jobs, _Watch(LONGEST)
+    watch.total = sum([await service.expected_rows(shop, one) for one in service.checks(shop)])
+    async with _saying_how_far(shop.store, job, watch):
         try:
-            report = await service.audit(shop, _within(LONGEST))
+            report = await service.audit(shop, watch)
         except TooLongError:
             message = "There is too much to check within four minutes: run `truestyle audit`."
-            await shop.store.jobs.finish(key, JobStatus.FAILED, {"message": message}, [])
+            await jobs.finish(job.id, JobStatus.FAILED, {"message": message}, [])
+            return {"message": message}
         except BaseException:
-            await shop.store.jobs.release(key)
+            await jobs.release(job.id)
             raise
-        else:
-            await shop.store.jobs.finish(key, JobStatus.DONE, _result(report), [])
+    result = _result(report)
+    await jobs.progress(job.id, watch.done, watch.done)
+    await jobs.finish(job.id, JobStatus.DONE, result, [])
+    if not report.clean:
+        await _alert(shop, job, report)
+    return result
 
 
-def _within(seconds: float) -> Callable[[object, int], None]:
-    """Told of rows, says when it is enough: a cancellation could be lost inside the driver."""
-    ends = time.monotonic() + seconds
+async def _alert(shop: "Shop", job: Job, report: "Report") -> None:
+    """Say it where somebody will hear it: in the log, and by mail if there is an address."""
+    found = Counter(one.invariant for one in report.breaches)
+    log.error("integrity_breached", job_id=str(job.id), breaches=dict(found))
+    to = shop.settings.mail.alert_email
+    if to is not None:
+        shown = [f"{one.invariant}: {one.message}" for one in report.breaches[:MAILED]]
+        facts = {"at": clock.now(), "count": len(report.breaches), "shown": shown, "job_id": str(job.id)}
+        await shop.store.outbox.write([letter("integrity_breached", to, facts, f"integrity_breached:{job.id}")])
 
-    def progress(_: object, __: int) -> None:
-        if time.monotonic() >= ends:
+
+class _Watch:
+    """Told of rows, knows how far it is, and says when it is enough: a cancellation could be lost inside the driver."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self.done = self.total = 0
+
+    def __call__(self, _: object, rows: int) -> None:
+        self.done += rows
+        if time.monotonic() >= self._ends:
             raise TooLongError
-
-    return progress
 
 
 def _result(report: "Report") -> dict[str, Any]:
@@ -135,12 +174,12 @@ def _result(report: "Report") -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _saying_alive(store: Store, job: Job) -> AsyncIterator[None]:
+async def _saying_how_far(store: Store, job: Job, watch: _Watch) -> AsyncIterator[None]:
     async def say() -> None:
         while True:
-            await asyncio.sleep(ALIVE_EVERY)
+            await asyncio.sleep(SAID_EVERY)
             with suppress(PyMongoError):
-                await store.jobs.alive(job.id)
+                await store.jobs.progress(job.id, watch.done, max(watch.done, watch.total))
 
     task = asyncio.create_task(say())
     try:

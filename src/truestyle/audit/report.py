@@ -2,18 +2,31 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from truestyle.infra.snapshot import Snapshot
 
 
+class Mend(StrEnum):
+    """What can be worked out again."""
+
+    PRODUCT = "product"
+    HELPFUL = "helpful"
+    COUPON = "coupon"
+    AVAILABLE = "available"
+    FIT = "fit"
+    FIGURES = "figures"
+
+
 @dataclass(frozen=True)
 class Breach:
-    """Something that must never be: which invariant, what is wrong, and the documents involved."""
+    """Something that must never be: which invariant, what is wrong, the documents involved, and how it is mended."""
 
     invariant: str
     message: str
     documents: dict[str, Any]
+    mend: Mend | None = None
 
 
 Look = Callable[[Snapshot], AsyncIterator["Breach | int"]]

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from truestyle.audit.report import Breach
+from truestyle.audit.joining import side_by_side
+from truestyle.audit.report import Breach, Mend
 from truestyle.infra.snapshot import Snapshot
 
 NEARLY = 0.0051  # averages are kept with two places
@@ -27,6 +28,9 @@ WITHOUT_RATING: tuple[dict[str, Any], ...] = (
 )
 
 
+VOTES = ({"$group": {"_id": "$review_id", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}})
+
+
 async def averages(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
     """Sum, count and average of every product, against the rows."""
     given = snapshot.grouped("user_ratings", *GIVEN)
@@ -39,6 +43,12 @@ async def averages(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
         average = mine["stars"] / mine["count"] if mine["count"] else 0.0
         right = (row.get("rating_sum", 0), row["rating"]["count"]) == (mine["stars"], mine["count"])
         if not right or abs(row["rating"]["average"] - average) > NEARLY:
-            yield Breach("I10", "the stars are not what people gave", {"product_id": row["_id"]})
+            yield Breach("I10", "the stars are not what people gave", {"product_id": row["_id"]}, Mend.PRODUCT)
     async for row in snapshot.grouped("user_reviews", *WITHOUT_RATING):
         yield Breach("I10", "a review has other stars than its author's rating", {"review_id": row["_id"]})
+    reviews, votes = snapshot.rows("user_reviews", fields=("helpful",)), snapshot.grouped("review_votes", *VOTES)
+    async for key, review, found in side_by_side(reviews, votes):
+        helpful = found["n"] if found else 0
+        if review is not None and review["helpful"] != helpful:
+            documents = {"review_id": key, "helpful": review["helpful"], "votes": helpful}
+            yield Breach("I10", "a review was not found helpful as often as it says", documents, Mend.HELPFUL)

@@ -1,19 +1,24 @@
 """I1 and I10: stock is the sum of its movements, and lists say what is true of it."""
 
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
-from truestyle.audit.report import Breach
+from pydantic import ValidationError
+
+from truestyle.audit.joining import side_by_side
+from truestyle.audit.repairing import LISTED
+from truestyle.audit.report import Breach, Mend
 from truestyle.catalog.products.models import Product
 from truestyle.catalog.products.pricing import listing
 from truestyle.infra.snapshot import Snapshot
 from truestyle.inventory.service import sizes_in_stock
+from truestyle.orders.flow import OrderStatus
 
 SUMS = (
     {"$group": {"_id": "$sku", "on_hand": {"$sum": "$on_hand_delta"}, "reserved": {"$sum": "$reserved_delta"}}},
     {"$sort": {"_id": 1}},
 )
-LISTED = ("mrp", "price", "discounted", "sizes", "colors", "option_keys", "sort_name")
 
 
 async def sums(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
@@ -29,9 +34,36 @@ async def sums(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
         if (row["on_hand"], row["reserved"]) != (on_hand, reserved):
             yield Breach("I1", "stock is not the sum of its movements", documents)
         if row["available"] != row["on_hand"] - row["reserved"]:
-            yield Breach("I1", "available is not on_hand − reserved", documents)
+            yield Breach("I1", "available is not on_hand − reserved", documents, Mend.AVAILABLE)
         if min(row["on_hand"], row["reserved"], row["available"]) < 0:
             yield Breach("I1", "stock is below zero", documents)
+
+
+async def reservations(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
+    """I1: what is set aside for an order is its goods while it waits for its payment, and nothing once it is over."""
+    stages: tuple[dict[str, Any], ...] = (
+        {"$match": {"status": {"$in": [OrderStatus.PLACED, OrderStatus.CANCELLED]}}},
+        {"$project": {"status": 1, "items.sku": 1, "items.quantity": 1}},
+        {
+            "$lookup": {
+                "from": "stock_movements",
+                "localField": "_id",
+                "foreignField": "order_id",
+                "pipeline": [{"$project": {"sku": 1, "reserved_delta": 1}}],
+                "as": "moved",
+            }
+        },
+    )
+    async for row in snapshot.grouped("orders", *stages):
+        yield 1
+        wanted, held = Counter[str](), Counter[str]()
+        for item in row["items"] if row["status"] == OrderStatus.PLACED else ():
+            wanted[item["sku"]] += item["quantity"]
+        for one in row["moved"]:
+            held[one["sku"]] += one["reserved_delta"]
+        if +held != wanted or -held:
+            documents = {"order_id": row["_id"], "reserved": dict(held), "should": dict(wanted)}
+            yield Breach("I1", "what is set aside for an order is not its goods", documents)
 
 
 async def listings(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
@@ -41,7 +73,11 @@ async def listings(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
     held = await anext(stock, None)
     async for row in snapshot.rows("products"):
         yield 1
-        product = Product.load(row)
+        try:
+            product = Product.load(row)
+        except ValidationError:
+            yield Breach("I10", "a row of the catalogue that is no product", {"product": row["_id"]})
+            continue
         while held is not None and held[0] < product.id:
             held = await anext(stock, None)
         available = held[1] if held is not None and held[0] == product.id else {}
@@ -52,7 +88,9 @@ async def listings(snapshot: Snapshot) -> AsyncIterator[Breach | int]:
         if product.sizes_in_stock != sizes_in_stock(product, available):
             wrong.append("sizes_in_stock")
         if wrong:
-            yield Breach("I10", f"{', '.join(wrong)} differ from the variants", {"product_id": product.id})
+            yield Breach(
+                "I10", f"{', '.join(wrong)} differ from the variants", {"product_id": product.id}, Mend.PRODUCT
+            )
 
 
 async def _grouped(rows: AsyncIterable[dict[str, Any]]) -> AsyncIterator[tuple[Any, dict[str, int]]]:
@@ -66,23 +104,6 @@ async def _grouped(rows: AsyncIterable[dict[str, Any]]) -> AsyncIterator[tuple[A
         found[row["_id"]] = row["available"]
     if key is not None:
         yield key, found
-
-
-async def side_by_side(
-    left: AsyncIterator[dict[str, Any]], right: AsyncIterator[dict[str, Any]]
-) -> AsyncIterator[tuple[Any, dict[str, Any] | None, dict[str, Any] | None]]:
-    """Two streams in the order of `_id`, joined: (id, left or None, right or None)."""
-    one, other = await anext(left, None), await anext(right, None)
-    while one is not None or other is not None:
-        keys = [row["_id"] for row in (one, other) if row is not None]
-        key = min(keys)
-        mine = one if one is not None and one["_id"] == key else None
-        theirs = other if other is not None and other["_id"] == key else None
-        yield key, mine, theirs
-        if mine is not None:
-            one = await anext(left, None)
-        if theirs is not None:
-            other = await anext(right, None)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, int]:

@@ -26,6 +26,7 @@ LIFE = {
     Purpose.VERIFY: timedelta(hours=24),
     Purpose.RESET: timedelta(minutes=10),
     Purpose.CHANGE_EMAIL: timedelta(minutes=10),
+    Purpose.ORDER: timedelta(minutes=10),
 }
 
 

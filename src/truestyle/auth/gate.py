@@ -4,9 +4,10 @@ A token that was checked is remembered for at most 30 s, and forgotten at once w
 session, its user's standing or any role's permissions changed. While the stream is unsure nothing is remembered.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -20,6 +21,8 @@ from truestyle.auth.tokens import Tokens
 from truestyle.infra.cache import Cache
 from truestyle.infra.push import Push
 from truestyle.kit import clock
+from truestyle.kit.gathering import Gather
+from truestyle.kit.repository import Row
 from truestyle.settings import Settings
 from truestyle.store import Store
 from truestyle.users.models import UserStatus
@@ -36,6 +39,8 @@ class Gate:
         self._policy_seconds = settings.data.perm_cache_ttl_seconds
         self._mfa_of_admins = settings.auth.mfa_required_for_admins
         self._known: OrderedDict[str, tuple[float, int, Caller]] = OrderedDict()
+        self._standing: Gather[tuple[ObjectId, ObjectId], Row] = Gather(self._standings)
+        self.hits = self.misses = 0
         self._forgotten = 0  # how often: what was read before the last time must not be remembered after it
         push.on_revocation(self._revoked)
 
@@ -44,12 +49,12 @@ class Gate:
         version = self._push.version(SUBJECT)
         kept = self._known.get(raw)
         if version is not None and kept is not None and kept[0] > time.monotonic() and kept[1] == version:
+            self.hits += 1
             return kept[2]
+        self.misses += 1
         access, forgotten = self._tokens.read_access(raw), self._forgotten
-        standing = await self._store.users.standing(access.user_id)
+        standing = await self._standing.one((access.user_id, access.session_id))
         if standing is None or standing["status"] != UserStatus.ACTIVE:
-            raise TokenRevoked
-        if not await self._store.sessions.live(access.session_id, access.user_id, clock.now()):
             raise TokenRevoked
         role, mfa = standing["role"], bool(standing.get("mfa_enabled"))
         permissions, missing = await self.permissions(role), self.requires_mfa(role) and not mfa
@@ -62,6 +67,14 @@ class Gate:
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
         return caller
+
+    async def _standings(self, asked: Sequence[tuple[ObjectId, ObjectId]]) -> dict[tuple[ObjectId, ObjectId], Row]:
+        """How the users of (user, session) stand, where the session is theirs and live."""
+        users, sessions = {user for user, _ in asked}, {session for _, session in asked}
+        rows, live = await asyncio.gather(
+            self._store.users.standings(sorted(users)), self._store.sessions.live(sessions, clock.now())
+        )
+        return {(user, session): rows[user] for user, session in asked if user in rows and live.get(session) == user}
 
     def requires_mfa(self, role: str) -> bool:
         """Whether accounts of this role must have a second factor before they may do anything."""

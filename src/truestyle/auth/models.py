@@ -8,7 +8,7 @@ from bson import ObjectId
 from pydantic import Field, StringConstraints
 
 from truestyle.kit.documents import Answer, Body, Document, example
-from truestyle.kit.types import Email, Id, Timestamp
+from truestyle.kit.types import Email, Id, OtpText, Timestamp
 from truestyle.users.models import Password, UserAnswer
 
 
@@ -69,6 +69,7 @@ class Purpose(StrEnum):
     VERIFY = "verify_email"
     RESET = "reset_password"
     CHANGE_EMAIL = "change_email"
+    ORDER = "find_order"  # of a guest: the account is the order
 
 
 class OneTimeCode(Document):
@@ -112,7 +113,6 @@ class Grant(Document):
     permission: str
 
 
-OtpText = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["012345"])]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[ -~]*$")]
 LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 

@@ -21,6 +21,7 @@ from truestyle.kit.errors import Unavailable
 
 SHORTEST, LONGEST = 8, 128
 QUEUE = 128
+MEMORY = 19_456  # KiB of a hash
 Result = TypeVar("Result")
 Scheme = Literal["argon2id", "bcrypt_sha256"]
 _COMMON = frozenset(resources.files("truestyle.auth").joinpath("common_passwords.txt").read_text().split())
@@ -40,7 +41,7 @@ class Passwords:
 
     def __init__(self, scheme: Scheme = "argon2id") -> None:
         self._scheme = scheme
-        self._argon2 = Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1)
+        self._argon2 = Argon2Hasher(memory_cost=MEMORY, time_cost=2, parallelism=1)
         self._pool = ThreadPoolExecutor(2, "passwords", initializer=_lowest_priority)
         self._waiting = 0
         self._nobody: str | None = None

@@ -10,7 +10,7 @@ from truestyle.auth.models import Caller, Grant, PermissionRow, RoleRow
 from truestyle.auth.permissions import Permission
 from truestyle.auth.rbac import GrantChange, GrantWrite, PermissionCreate, RoleCreate, RoleFilter, RoleWrite
 from truestyle.deps import Db, ShopDep, Version, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -46,6 +46,7 @@ async def get_role(role_id: Id, store: Db, _: Reader) -> RoleRow:
     return await store.roles.get(role_id)
 
 
+@changing(routes, "/roles/{role_id}", responses=responses(NotFound, VersionConflict, StepUpRequired))
 async def change_role(role_id: Id, body: RoleWrite, store: Db, _: Guard, version: Version) -> RoleRow:
     """Rename a role."""
     if not body.model_fields_set:
@@ -105,6 +106,11 @@ async def get_role_permission(grant_id: Id, store: Db, _: Reader) -> Grant:
     return await store.role_permissions.get(grant_id)
 
 
+@changing(
+    routes,
+    "/role-permissions/{grant_id}",
+    responses=responses(NotFound, Duplicate, InUse, VersionConflict, StepUpRequired),
+)
 async def change_role_permission(grant_id: Id, body: GrantChange, shop: ShopDep, _: Guard, version: Version) -> Grant:
     """Point a grant at another role or permission."""
     return await rbac.change_grant(shop, grant_id, body, version)
@@ -114,20 +120,3 @@ async def change_role_permission(grant_id: Id, body: GrantChange, shop: ShopDep,
 async def remove_role_permission(grant_id: Id, shop: ShopDep, _: Guard) -> None:
     """Take a permission from a role."""
     await rbac.revoke(shop, grant_id)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/roles/{role_id}",
-        change_role,
-        methods=[_method],
-        responses=responses(NotFound, VersionConflict, StepUpRequired),
-        name=f"{_verb}_role",
-    )
-    routes.add_api_route(
-        "/role-permissions/{grant_id}",
-        change_role_permission,
-        methods=[_method],
-        responses=responses(NotFound, Duplicate, InUse, VersionConflict, StepUpRequired),
-        name=f"{_verb}_role_permission",
-    )

@@ -34,10 +34,11 @@ class Sessions(Repository[Session]):
         IndexModel("expires_at", expireAfterSeconds=86_400),
     )
 
-    async def live(self, session_id: ObjectId, user_id: ObjectId, moment: datetime) -> bool:
-        """Whether the session is the user's and may still be used."""
-        where = {"_id": session_id, "user_id": user_id, "revoked_at": None, "expires_at": {"$gt": moment}}
-        return await self.collection.find_one(where, {"_id": 1}, session=self.session) is not None
+    async def live(self, ids: Iterable[ObjectId], moment: datetime) -> dict[ObjectId, ObjectId]:
+        """Whose those of these sessions are that may still be used."""
+        where = {"_id": {"$in": list(ids)}, "revoked_at": None, "expires_at": {"$gt": moment}}
+        rows = await self.collection.find(where, {"user_id": 1}, session=self.session).to_list()
+        return {row["_id"]: row["user_id"] for row in rows}
 
     async def step_up(self, session_id: ObjectId, user_id: ObjectId, until: datetime) -> bool:
         """Let a live session do what asks for a fresh code, for a time; whether it was there."""
@@ -228,6 +229,7 @@ class Versions(Collection):
 
     name = "versions"
     unaudited = "counters that drop caches"
+    release = RELEASE
 
     async def prepared(self) -> None:
         """Note that indexes and essential rows of this release are in place."""
@@ -236,6 +238,21 @@ class Versions(Collection):
     async def is_prepared(self) -> bool:
         """Whether they are."""
         return await self.collection.find_one({"_id": PREPARED, "n": {"$gte": RELEASE}}) is not None
+
+    async def was_prepared(self) -> bool:
+        """Whether those of any release ever were."""
+        return await self.collection.find_one({"_id": PREPARED}) is not None
+
+    async def of(self, subject: str) -> int:
+        """The counter of a subject; 0 for one that never was."""
+        row = await self.collection.find_one({"_id": subject}, session=self.session)
+        return int(row["n"]) if row else 0
+
+    async def leap(self) -> None:
+        """Bring every counter past whatever it was in another life of this store: caches may still know that one."""
+        moment = int(clock.now().timestamp())
+        for row in await self.collection.find({"_id": {"$ne": PREPARED}}).to_list():
+            await self.collection.update_one({"_id": row["_id"]}, {"$set": {"n": max(row["n"] + 1, moment)}})
 
     async def bump(self, subject: str) -> int:
         """Count up, inside the surrounding transaction if there is one."""

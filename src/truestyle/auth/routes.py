@@ -29,7 +29,16 @@ from truestyle.users.models import Register, UserAnswer
 routes = router("/auth", tag="Auth")
 Model = TypeVar("Model", Login, Refresh)
 BODIES = (Login, Refresh)  # read by hand: each route takes more than one kind of body
-LOGIN_BODY = {
+LOGIN = {
+    "parameters": [  # read by what answers every sign-in, not by the route
+        {
+            "name": "x-cart-token",
+            "in": "header",
+            "required": False,
+            "description": "A guest's cart, which comes along.",
+            "schema": {"type": "string", "maxLength": 100},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -47,7 +56,7 @@ LOGIN_BODY = {
                 }
             },
         },
-    }
+    },
 }
 REFRESH_BODY = {
     "requestBody": {
@@ -69,7 +78,7 @@ async def register(body: Register, response: Response, shop: ShopDep) -> UserAns
 @routes.post(
     "/login",
     responses=responses(InvalidCredentials, AccountSuspended, AccountLocked, CrossSite),
-    openapi_extra=LOGIN_BODY,
+    openapi_extra=LOGIN,
 )
 @limited(Limit.LOGIN)
 async def login(request: Request, response: Response, shop: ShopDep, device: DeviceDep) -> SignedIn | MfaAsked:

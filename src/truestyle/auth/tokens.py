@@ -15,11 +15,13 @@ from joserfc.jwk import OctKey
 
 from truestyle.auth.errors import TokenExpired, TokenInvalid
 from truestyle.kit.types import object_id
-from truestyle.setting_groups import AuthSettings, rotating
+from truestyle.setting_groups import AuthSettings
+from truestyle.setting_kinds import rotating
 
 ISSUER = "truestyle"
 ALGORITHM = "HS256"
 MFA_LIFE = timedelta(minutes=5)
+ORDER_LIFE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Kind:
 
 
 ACCESS, MFA = Kind("at+jwt", "truestyle-api"), Kind("mfa+jwt", "truestyle-mfa")
+ORDER = Kind("order+jwt", "truestyle-order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,17 @@ class Tokens:
             raise TokenInvalid
         try:
             return Halfway(object_id(claims.get("sub")), self.hash(f"mfa:{claims['jti']}"), password)
+        except ValueError as error:
+            raise TokenInvalid from error
+
+    def order(self, order_id: ObjectId) -> str:
+        """A token for the guest of an order."""
+        return self._make(ORDER, ORDER_LIFE, sub=str(order_id))
+
+    def read_order(self, raw: str) -> ObjectId:
+        """The order of a guest's token. Raises TokenInvalid, TokenExpired."""
+        try:
+            return object_id(self._read(ORDER, raw).get("sub"))
         except ValueError as error:
             raise TokenInvalid from error
 

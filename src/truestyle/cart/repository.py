@@ -9,7 +9,7 @@ from pymongo import IndexModel, ReturnDocument
 
 from truestyle.cart.models import Cart, CartItem, Wishlist, WishlistItem
 from truestyle.kit import clock
-from truestyle.kit.repository import Repository, holding
+from truestyle.kit.repository import Repository, Row, holding
 
 
 class Carts(Repository[Cart]):
@@ -22,6 +22,13 @@ class Carts(Repository[Cart]):
         IndexModel("expires_at", expireAfterSeconds=0),
         IndexModel("items.sku"),
     )
+
+    async def of(self, users: Sequence[ObjectId], guests: Sequence[ObjectId]) -> list[Cart]:
+        """The carts of these users, and guests' carts by their ids; the missing are left out."""
+        wanted: list[Row] = [{"user_id": {"$in": users}}] if users else []
+        wanted += [{"_id": {"$in": guests}, "user_id": None}] if guests else []
+        rows = [row for where in wanted for row in await self.collection.find(where, session=self.session).to_list()]
+        return [Cart.load(row) for row in rows]
 
     # `expires`: when the cart of a guest is to be forgotten, which each change puts off; None for a user's.
 

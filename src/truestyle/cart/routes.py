@@ -10,7 +10,7 @@ from truestyle.coupons.errors import CouponInvalid
 from truestyle.coupons.models import CodeBody
 from truestyle.deps import OPTIONAL_SIGN_IN, CartOwner, Db
 from truestyle.infra.http.limits import Limit, limited
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit.errors import NotFound, ValidationFailed, responses
 from truestyle.kit.paging import Found, Page, PageQuery, paging
@@ -104,20 +104,12 @@ async def get_cart_item(item_id: Id, store: Db, owner: CartOwner) -> CartItemAns
     return service.line(await service.view(store, owner), item_id)
 
 
+@changing(
+    routes, "/cart-items/{item_id}", openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound, InsufficientStock)
+)
 async def change_cart_item(item_id: Id, body: CartChange, store: Db, owner: CartOwner) -> CartAnswer:
     """Set the quantity of a line; 0 removes it."""
     return await change_cart_line(item_id, body, store, owner)
-
-
-for _method in ("PUT", "PATCH"):
-    routes.add_api_route(
-        "/cart-items/{item_id}",
-        change_cart_item,
-        methods=[_method],
-        openapi_extra=OPTIONAL_SIGN_IN,
-        responses=responses(NotFound, InsufficientStock),
-        name="change_cart_item" if _method == "PUT" else "patch_cart_item",
-    )
 
 
 @routes.delete("/cart-items/{item_id}", openapi_extra=OPTIONAL_SIGN_IN, responses=responses(NotFound))

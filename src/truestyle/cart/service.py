@@ -29,8 +29,9 @@ from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit import clock
 from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.orders import amounts
-from truestyle.orders.amounts import Amounts, Line, Terms
+from truestyle.orders.amounts import Amounts, Line
 from truestyle.setting_groups import ShopSettings
+from truestyle.shipping.service import service_of_cart
 from truestyle.store import Store
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
@@ -70,6 +71,14 @@ async def get(store: Store, owner: Owner) -> Cart:
     if owner.user_id is not None:
         return await store.carts.ensure(owner.where, None)
     return Cart(id=guest_cart_id(owner.token or ""))
+
+
+async def of_owners(store: Store, owners: Sequence[Owner]) -> dict[Owner, Cart]:
+    """The carts that are stored of these owners."""
+    users = [one.user_id for one in owners if one.user_id is not None]
+    guests = {guest_cart_id(one.token or ""): one for one in owners if one.user_id is None}
+    found = await store.carts.of(users, list(guests))
+    return {Owner(user_id=one.user_id) if one.user_id else guests[one.id]: one for one in found}
 
 
 async def view(store: Store, owner: Owner, notices: Sequence[str] = ()) -> CartAnswer:
@@ -115,7 +124,7 @@ async def _with_coupon(
     store: Store, owner: Owner, cart: Cart, lines: list[Line], items: list[Item], said: list[str]
 ) -> tuple[CartCoupon | None, Amounts]:
     """The coupon of a cart, or the best offer without a code, and the total; `said`: why a code gives nothing."""
-    now = terms(store.shop)
+    now = (await service_of_cart(store, owner.user_id)).terms()
     applied: Applied | None = None
     try:
         if cart.coupon_code is None:
@@ -158,11 +167,6 @@ async def use_coupon(store: Store, owner: Owner, code: str) -> None:
 async def drop_coupon(store: Store, owner: Owner) -> None:
     """Take the coupon out of the cart."""
     await store.carts.set_coupon(owner.where, None, _expiry(store, owner))
-
-
-def terms(shop: ShopSettings, *, intra_state: bool = True, cod_fee: int = 0) -> Terms:
-    """What an order's amounts depend on, now."""
-    return Terms(clock.now(), intra_state, shop.shipping_fee, shop.free_shipping_from, cod_fee)
 
 
 def line_of(product: Product, variant: Variant, quantity: int) -> Line:

@@ -7,7 +7,7 @@ from fastapi import Response
 from truestyle.cart import wishes
 from truestyle.cart.models import CartAnswer, MoveToCart, WishAdd, WishAnswer, WishChange
 from truestyle.deps import Db, SignedInCaller
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit.errors import Duplicate, NotFound, ValidationFailed, responses
 from truestyle.kit.paging import Found, Page, PageQuery, paging
@@ -42,19 +42,10 @@ async def get_wishlist_item(item_id: Id, store: Db, caller: SignedInCaller) -> W
     return await wishes.one(store, caller, item_id)
 
 
+@changing(routes, "/{item_id}", responses=responses(NotFound))
 async def change_wishlist_item(item_id: Id, body: WishChange, store: Db, caller: SignedInCaller) -> WishAnswer:
     """Choose another variant, or none."""
     return await wishes.change(store, caller, item_id, body)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/{item_id}",
-        change_wishlist_item,
-        methods=[_method],
-        responses=responses(NotFound),
-        name=f"{_verb}_wishlist_item",
-    )
 
 
 @routes.delete("/{item_id}", status_code=204, responses=responses(NotFound))

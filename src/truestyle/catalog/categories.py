@@ -6,7 +6,7 @@ from truestyle.auth.permissions import Permission
 from truestyle.catalog.lookups import CATEGORIES, Category
 from truestyle.catalog.tree import change, create
 from truestyle.deps import Db, Version, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.types import Id
 
@@ -24,17 +24,12 @@ async def create_category(body: CategoryCreate, response: Response, store: Db) -
     return category
 
 
+@changing(
+    routes,
+    "/categories/{item_id}",
+    dependencies=[Writer],
+    responses=responses(NotFound, Duplicate, InUse, VersionConflict),
+)
 async def change_category(item_id: Id, body: CategoryChange, store: Db, version: Version) -> Category:  # type: ignore[valid-type]
     """Change one of /categories; what is left out stays."""
     return await change(store, item_id, body.sent(), version)  # type: ignore[attr-defined]
-
-
-for _method in ("PUT", "PATCH"):
-    routes.add_api_route(
-        "/categories/{item_id}",
-        change_category,
-        methods=[_method],
-        dependencies=[Writer],
-        responses=responses(NotFound, Duplicate, InUse, VersionConflict),
-        name="change_category" if _method == "PUT" else "patch_category",
-    )

@@ -2,8 +2,9 @@
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
-from truestyle.audit import service
+from truestyle.audit import repairing, service
 from truestyle.audit.report import Check, Report
 from truestyle.cli.common import console, problems
 from truestyle.shop import Shop
@@ -37,8 +38,17 @@ async def audit(shop: Shop, *, repair: bool) -> bool:
     console.print(
         f"The audit trail has {head['seq']} entries; the last seal is {head['seal'].hex()[:16]}.", highlight=False
     )
+    if not repair and not report.clean:
+        mendable = sum(one.mend is not None for one in report.breaches)
+        told = f"`--repair` mends {mendable} of them; the others are for people."
+        console.print(told if mendable else "None of them can be worked out again: they are for people.")
     if repair and not report.clean:
-        console.print(f"Worked out again: {await service.repair(shop, report)} rows.")
+        found = repairing.plan(report)
+        for line in repairing.told(found):
+            console.print(Text.assemble(("to mend", "yellow"), f" {line}"), soft_wrap=True)
+        console.print(
+            f"Mended {await repairing.repair(shop, report)} of {len(report.breaches)} breaches; looking again."
+        )
         report = await service.audit(shop)
         _print(report)
     return report.clean
@@ -49,10 +59,15 @@ def _print(report: Report) -> None:
     for key, rows in report.checked.items():
         invariant = key.split(" ", 1)[0]
         found = sum(one.invariant == invariant for one in report.breaches)
-        table.add_row("[red]✗[/]" if found else "[green]✓[/]", key, str(rows), str(found))
+        # A breach names its invariant, not which of its checks has found it.
+        told = f"{found} of {invariant}" if found else "0"
+        table.add_row("[red]✗[/]" if found else "[green]✓[/]", key, str(rows), told)
     console.print(table)
     for breach in report.breaches[:SHOWN]:
-        console.print(f"[red]{breach.invariant}[/] {breach.message}: {breach.documents}", highlight=False)
-    if len(report.breaches) > SHOWN:
-        console.print(f"… and {len(report.breaches) - SHOWN} more")
-    console.print("[green]The books are clean.[/]" if report.clean else f"[red]{len(report.breaches)} breaches.[/]")
+        facts = ", ".join(f"{name} {value}" for name, value in breach.documents.items())
+        console.print(Text.assemble((breach.invariant, "red"), f" {breach.message}: {facts}"), soft_wrap=True)
+    count = len(report.breaches)
+    if count > SHOWN:
+        console.print(f"… and {count - SHOWN} more")
+    said = f"[red]{count} {'breach' if count == 1 else 'breaches'}.[/]"
+    console.print("[green]The books are clean.[/]" if report.clean else said)

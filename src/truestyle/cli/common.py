@@ -12,14 +12,16 @@ from rich.console import Console
 
 from truestyle.infra import telemetry
 from truestyle.infra.local.finder import NoMongodError
-from truestyle.infra.local.home import AlreadyRunningError, Home
+from truestyle.infra.local.home import AlreadyRunningError, Home, NoStoreError
 from truestyle.infra.local.server import MongodFailedError
+from truestyle.infra.metrics import PortTakenError
 from truestyle.infra.mongo import MongoRefusedError
 from truestyle.infra.storage import StorageRefusedError
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.trail import Actor, ActorKind, act_as
 from truestyle.settings import Settings, SettingsRefusedError
 from truestyle.shop import Shop
+from truestyle.upgrades.models import MigrationsLostError, StoreRefusedError
 
 Result = TypeVar("Result")
 DataOption = Annotated[Path, typer.Option("--data", help="Folder of the store's data.", envvar="TRUESTYLE_DATA")]
@@ -33,11 +35,15 @@ class CommandFailedError(RuntimeError):
 REFUSALS = (
     CommandFailedError,
     NoMongodError,
+    NoStoreError,
     AlreadyRunningError,
     MongodFailedError,
     MongoRefusedError,
+    PortTakenError,
     SettingsRefusedError,
     StorageRefusedError,
+    StoreRefusedError,
+    MigrationsLostError,
     Unavailable,
 )
 console = Console()
@@ -61,15 +67,27 @@ def settings_for(home: Home, mongo_uri: str | None = None, **defaults: Any) -> S
     return Settings.load(defaults=own)
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Settings, with their secrets, as a process reads them from its environment."""
+    found: dict[str, str] = {}
+    for group in settings.groups:
+        for name, value in group.model_dump(exclude_none=True).items():
+            secret = getattr(value, "get_secret_value", None)
+            found[name.upper()] = secret() if secret else ",".join(value) if isinstance(value, list) else str(value)
+    return found
+
+
 @contextmanager
-def database(data: Path) -> Iterator[Settings]:
-    """Settings that reach a database: the one in MONGO_URI, the one running on this folder, or one started for now."""
+def database(data: Path, *, make: bool) -> Iterator[Settings]:
+    """Settings that reach a database: the one in MONGO_URI, the one running on this folder, or one started for now.
+
+    `make`: a new store where this folder has none. Raises NoStoreError otherwise, and then nothing was made.
+    """
     home = Home(data)
-    given = settings_for(home)
-    if given.data.mongo_uri is not None:
-        yield given
+    if Settings.load(defaults=home.kept()).data.mongo_uri is not None:
+        yield settings_for(home)
         return
-    with home.database() as uri:
+    with home.database(make=make) as uri:
         yield settings_for(home, uri, backend_base_url=home.running().get("url", "http://127.0.0.1:8000"))
 
 
@@ -83,8 +101,11 @@ async def opened(settings: Settings) -> AsyncIterator[Shop]:
         await shop.close()
 
 
-def run(data: Path, work: Callable[[Shop], Awaitable[Result]], *, prepare: bool = True) -> Result:
-    """Run `work` on the store of a data folder; `prepare`: with indexes and essential rows in place."""
+def run(data: Path, work: Callable[[Shop], Awaitable[Result]], *, prepare: bool = True, make: bool = False) -> Result:
+    """Run `work` on the store of a data folder.
+
+    `prepare`: with indexes and essential rows in place; `make`: on a new store where the folder has none.
+    """
     telemetry.configure(json=not sys.stderr.isatty(), level=30)
 
     async def inside(settings: Settings) -> Result:
@@ -94,5 +115,5 @@ def run(data: Path, work: Callable[[Shop], Awaitable[Result]], *, prepare: bool 
                 await shop.prepare()
             return await work(shop)
 
-    with plain_words(), database(data) as settings:
+    with plain_words(), database(data, make=make) as settings:
         return asyncio.run(inside(settings))

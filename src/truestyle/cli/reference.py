@@ -1,4 +1,4 @@
-"""Reference pages written from the code: `.env.example` and the settings page. A test holds them to it."""
+"""Reference pages written from the code: `.env.example`, settings and metrics. A test holds them to it."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import Any
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
+from truestyle.infra import metrics
 from truestyle.kit import money
-from truestyle.setting_groups import GROUPS, Group
+from truestyle.setting_groups import GROUPS
+from truestyle.setting_kinds import Group
 
 ENV_FILE, PAGE = Path(".env.example"), Path("docs/reference/settings.md")
+METRICS = Path("docs/reference/metrics.md")
 
 
 def env_example() -> str:
@@ -44,6 +47,24 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """Every metric with its labels."""
+    lines = [
+        "# Metrics",
+        "",
+        "What `/metrics` tells, in the words of Prometheus. A histogram has `_bucket`, `_sum`, `_count`; beside these",
+        "are `process_*` and `python_*`. How to scrape them is in [Watch the store](../guides/observability.md).",
+        "This page is written from the code by `make reference`.",
+        "",
+        "| metric | kind | labels | what it tells |",
+        "|---|---|---|---|",
+    ]
+    for one in metrics.DECLARED:
+        labels = "; ".join(f"`{name}`: {words}" for name, words in one.labels.items())
+        lines.append(f"| `{one.name}` | {one.kind} | {labels} | {one.words} |")
+    return "\n".join(lines) + "\n"
+
+
 def _title(group: type[Group]) -> str:
     return (group.__doc__ or "").strip().rstrip(".")
 
@@ -67,8 +88,8 @@ def _aliases(name: str, info: FieldInfo) -> str:
 
 
 def main() -> None:
-    """Write both files, from the top of the repository."""
-    for path, text in ((ENV_FILE, env_example()), (PAGE, settings_page())):
+    """Write them, from the top of the repository."""
+    for path, text in ((ENV_FILE, env_example()), (PAGE, settings_page()), (METRICS, metrics_page())):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         sys.stdout.write(f"{path}\n")

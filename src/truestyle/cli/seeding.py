@@ -6,7 +6,7 @@ from pathlib import Path
 from truestyle.auth.permissions import Role
 from truestyle.cli.common import console, run
 from truestyle.infra.local.home import Home
-from truestyle.seed import catalogue, voices
+from truestyle.seed import catalogue, details, voices
 from truestyle.seed.seed import DEMO_ADMIN, DEMO_SHOPPER, DEMO_STAFF, DEMO_VENDOR, person
 from truestyle.shop import Shop
 
@@ -26,7 +26,7 @@ def seed(data: Path, *, demo: bool | None) -> None:
         wanted = not shop.settings.production if demo is None else demo
         return await (stock_demo(shop, home) if wanted else sign_ins_of(shop, home, demo=False))
 
-    for who, words in run(data, work).items():
+    for who, words in run(data, work, make=True).items():
         console.print(f"  {who:<10} {words}", highlight=False)
     console.print("[green]✓[/] Roles, permissions and lookups are in place.")
 
@@ -36,6 +36,7 @@ async def stock_demo(shop: Shop, home: Home) -> dict[str, str]:
     found = await sign_ins_of(shop, home, demo=True)
     if await catalogue.stock(shop):
         await voices.speak(shop)
+        await details.introduce(shop)
     return found
 
 

@@ -11,7 +11,7 @@ from truestyle.contact.models import ContactChange, ContactCreate, ContactMessag
 from truestyle.contact.service import Filters
 from truestyle.deps import ShopDep, Version, allowed
 from truestyle.infra.http.limits import Limit, limited
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -47,21 +47,12 @@ async def get_contact_message(message_id: Id, shop: ShopDep, _: Reader) -> Conta
     return await shop.messages.get(message_id)
 
 
+@changing(routes, "/{message_id}", responses=responses(NotFound, VersionConflict))
 async def change_contact_message(
     message_id: Id, body: ContactChange, shop: ShopDep, _: Writer, version: Version
 ) -> ContactMessage:
     """Say how far it is."""
     return await service.change(shop, message_id, body, version)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/{message_id}",
-        change_contact_message,
-        methods=[_method],
-        responses=responses(NotFound, VersionConflict),
-        name=f"{_verb}_contact_message",
-    )
 
 
 @routes.delete("/{message_id}", status_code=204, responses=responses(NotFound))

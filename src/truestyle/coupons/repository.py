@@ -134,6 +134,10 @@ class Redemptions(Repository[Redemption]):
         released = await self.change(found.id, {"$set": {"released_at": moment}}, where={"released_at": None})
         return found.coupon_id if released else None
 
+    async def renew(self, key: ObjectId) -> bool:
+        """The order of a released redemption is alive again; once."""
+        return await self.change(key, {"$set": {"released_at": None}}, where={"released_at": {"$ne": None}}) is not None
+
     async def anonymise(self, user_id: ObjectId) -> None:
         """Take a person's address out of theirs."""
         await self.collection.update_many({"user_id": user_id}, {"$set": {"email": None}}, session=self.session)

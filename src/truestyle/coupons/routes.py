@@ -19,7 +19,7 @@ from truestyle.coupons.models import (
 from truestyle.coupons.service import Filters
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, Version, allowed
 from truestyle.infra.http.limits import Limit, limited
-from truestyle.infra.http.route import gathered, router
+from truestyle.infra.http.route import changing, gathered, router
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -67,19 +67,10 @@ async def get_coupon(coupon_id: Id, store: Db, _: Reader) -> CouponAnswer:
     return (await store.coupons.get(coupon_id)).answer()
 
 
+@changing(routes, "/{coupon_id}", responses=responses(NotFound, Duplicate, VersionConflict))
 async def change_coupon(coupon_id: Id, body: CouponChange, store: Db, _: Writer, version: Version) -> CouponAnswer:
     """Change a coupon; orders keep what they got."""
     return (await service.change(store, coupon_id, body, version)).answer()
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/{coupon_id}",
-        change_coupon,
-        methods=[_method],
-        responses=responses(NotFound, Duplicate, VersionConflict),
-        name=f"{_verb}_coupon",
-    )
 
 
 @routes.delete("/{coupon_id}", status_code=204, responses=responses(NotFound, InUse))

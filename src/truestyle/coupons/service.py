@@ -135,6 +135,30 @@ async def release(tx: Store, order_id: ObjectId, moment: datetime) -> None:
         await tx.coupons.give_back(coupon_id)
 
 
+async def use_again(tx: Store, order_id: ObjectId) -> bool:
+    """Take the use of an order's coupon again, in the transaction that revives the order.
+
+    True if it has none. False, and nothing changed, where a limit was reached in the meantime.
+    """
+    redemption = await tx.redemptions.first({"order_id": order_id})
+    if redemption is None or redemption.released_at is None:
+        return True
+    coupon = (await tx.coupons.lock([redemption.coupon_id])).get(redemption.coupon_id)
+    if coupon is None:
+        return False
+    most = coupon.usage_limit_per_user
+    if most is not None and await tx.redemptions.uses(coupon.id, redemption.user_id, redemption.email) >= most:
+        return False
+    return await tx.coupons.use({coupon.id: 1}) and await tx.redemptions.renew(redemption.id)
+
+
+async def forget(tx: Store, order_id: ObjectId) -> None:
+    """An order that was changed has its coupon no more: as if it had never had it."""
+    redemption = await tx.redemptions.first({"order_id": order_id, "released_at": None})
+    if redemption is not None and await tx.redemptions.remove(redemption.id):
+        await tx.coupons.give_back(redemption.coupon_id)
+
+
 async def _require_sensible(tx: Store, coupon: Coupon) -> None:
     """What one field says of another, and whether what it names is there. Raises ValidationFailed."""
     if coupon.code is None and not coupon.automatic:

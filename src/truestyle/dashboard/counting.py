@@ -24,7 +24,7 @@ RECOUNT = "figures.recount"
 MOST = 200  # events counted in one transaction
 READ_MOST = 5 * MOST  # events that a reader counts in before it answers
 PATIENCE = 1.0  # seconds that a reader waits for others who count
-RULES = 1  # changes when days or amounts are reckoned in another way
+RULES = 2  # changes when days or amounts are reckoned in another way
 log = structlog.get_logger("figures")
 
 
@@ -108,6 +108,11 @@ async def prepare(store: Store) -> None:
             await tx.outbox.write([event(RECOUNT, {"kind": "orders", "after": None})])
 
     await store.transaction(work)
+
+
+async def recount_all(store: Store) -> None:
+    """Have every order and account counted again, in the background."""
+    await store.outbox.write([event(RECOUNT, {"kind": "orders", "after": None})])
 
 
 async def recount_some(store: Store, one: Event) -> None:

@@ -25,7 +25,7 @@ PENDING = (OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.PACKED)
 SOLD = frozenset(OrderStatus) - {OrderStatus.PLACED, OrderStatus.CANCELLED, OrderStatus.RETURNED_TO_ORIGIN}
 ORDER_FIELDS = (
     *("placed_at", "status", "total", "amount_refunded", "discount", "shipping", "tax.total", "user_id"),
-    *("items.product_id", "items.quantity", "items.line_total", "items.returned_quantity"),
+    *("items.product_id", "items.quantity", "items.line_total", "items.refunded_quantity"),
     *("shipping_address.state", "shipping_address.pincode", "payment.type"),
 )
 USER_FIELDS = ("created_at",)
@@ -105,8 +105,8 @@ def order_facts(order: Mapping[str, Any], zone: ZoneInfo) -> Row:
 
 
 def _goods(item: Mapping[str, Any]) -> Row:
-    """What was sold of a line, less what came back of it."""
-    back, quantity, total = item.get("returned_quantity", 0), item["quantity"], item["line_total"]
+    """What was sold of a line, less the pieces whose money was given back."""
+    back, quantity, total = item.get("refunded_quantity", 0), item["quantity"], item["line_total"]
     revenue = total - money.half_up(total * back, quantity)
     return {"product_id": item["product_id"], "quantity": quantity - back, "revenue": revenue}
 

@@ -38,6 +38,7 @@ from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.repository import Row
 from truestyle.orders.models import OrderAnswer
 from truestyle.orders.reading import answer
+from truestyle.returns.flow import Kind
 from truestyle.store import Store
 from truestyle.users.addresses import STATE_CODES
 from truestyle.users.models import UserStatus
@@ -61,8 +62,8 @@ async def overview(store: Store) -> Overview:
         products=await store.products.active(),
         orders=total.get("orders", 0),
         orders_by_status=statuses,
-        returns=0,
-        exchanges=0,
+        returns=await store.returns.how_many(Kind.RETURN),
+        exchanges=await store.returns.how_many(Kind.EXCHANGE),
         revenue=total.get("revenue", 0),
         refunded=total.get("refunded", 0),
         aov=mean(total.get("revenue", 0), total.get("orders", 0)),
@@ -299,4 +300,4 @@ async def stats(store: Store) -> Stats:
 async def pending_orders(store: Store, query: PageQuery) -> Found[OrderAnswer]:
     """One page of the orders that wait to be paid or sent."""
     where = {"status": {"$in": list(PENDING)}, "archived_at": None}
-    return (await store.orders.find(where, query)).map(answer)
+    return (await store.orders.find(where, query)).map(lambda one: answer(one, store.shop.return_window_days))

@@ -1,11 +1,19 @@
 """How the store's parts are, for who runs it."""
 
+from datetime import timedelta
+
+from bson import ObjectId
+
 from truestyle import health
+from truestyle.backups.models import BackupStatus, RestoreStatus
 from truestyle.dashboard.counting import RECOUNT
 from truestyle.infra.outbox import EventStatus
+from truestyle.kit import clock
 from truestyle.kit.documents import Answer
 from truestyle.kit.types import Timestamp
 from truestyle.shop import Shop
+
+LATELY = timedelta(days=30)
 
 
 class OutboxHealth(Answer):
@@ -24,13 +32,13 @@ class FiguresHealth(Answer):
 
 
 class SystemHealth(health.Health):
-    """How the store's parts are. There are no backups yet: what is said of them is null or 0."""
+    """How the store's parts are. Failed backups and restores are those of the last 30 days."""
 
     outbox: OutboxHealth
     figures: FiguresHealth
-    last_backup_at: Timestamp | None = None
-    failed_backups: int = 0
-    failed_restores: int = 0
+    last_backup_at: Timestamp | None
+    failed_backups: int
+    failed_restores: int
 
 
 async def system_health(shop: Shop) -> SystemHealth:
@@ -38,6 +46,7 @@ async def system_health(shop: Shop) -> SystemHealth:
     found = await health.look(shop)
     store = shop.store
     oldest = await store.outbox.oldest_due()
+    lately = {"_id": {"$gt": ObjectId.from_datetime(clock.now() - LATELY)}}
     return SystemHealth(
         **found.model_dump(),
         outbox=OutboxHealth(
@@ -49,4 +58,7 @@ async def system_health(shop: Shop) -> SystemHealth:
             counted_at=(await store.figures.total()).get("counted_at"),
             recounting=bool(await store.outbox.waiting([RECOUNT], 1)),
         ),
+        last_backup_at=await store.backup_logs.last_good_at(),
+        failed_backups=await store.backup_logs.count({"status": BackupStatus.FAILED, **lately}),
+        failed_restores=await store.restore_logs.count({"status": RestoreStatus.FAILED, **lately}),
     )

@@ -17,6 +17,7 @@ class Files(Repository[File]):
     """One row a file; one rendition of a kind for each source."""
 
     document, name = File, "files"
+    public = True
     watch = Watch(subject="owner_id")
     indexes = (
         IndexModel([("owner_id", 1), ("_id", -1)]),
@@ -54,7 +55,7 @@ class Files(Repository[File]):
 
         False if it is gone, or not within `where`.
         """
-        done = await self.unwatched.update_one(  # a lock
+        done = await self.quiet.update_one(  # a lock
             {"_id": key, "source_id": None, **where}, {"$set": {"used_at": clock.now()}}, session=self.session
         )
         return done.matched_count == 1

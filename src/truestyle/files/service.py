@@ -20,7 +20,7 @@ from truestyle.files.models import File, FileAnswer, FileRefused, FileTooLarge, 
 from truestyle.infra import scan
 from truestyle.infra.outbox import event
 from truestyle.infra.storage import Storage
-from truestyle.kit import clock
+from truestyle.kit import clock, writes
 from truestyle.kit.errors import InUse, NotFound, Unavailable, UnsupportedMediaType, ValidationFailed
 from truestyle.setting_groups import ShopSettings
 from truestyle.settings import Settings
@@ -38,6 +38,9 @@ NAMED_BY: tuple[tuple[str, str], ...] = (
     ("product_types", "size_chart.thumbnail_id"),
     ("users", "image_id"),
     ("user_reviews", "image_ids"),
+    ("invoices", "pdf_id"),
+    ("credit_notes", "pdf_id"),
+    ("returns", "image_ids"),
     *(
         (resource.name, "image_id")
         for resource in (*RESOURCES, *CONTENT)
@@ -232,6 +235,7 @@ def owned(caller: Caller) -> dict[str, ObjectId]:
 async def visible(store: Store, caller: Caller | None, key: ObjectId) -> File:
     """A file that is public, the caller's own, or anybody's for staff. Raises NotFound."""
     file = await store.files.get(key, **PICTURE)
+    writes.consulted(store.files.name, [key])
     own = caller is not None and (file.owner_id == caller.user_id or caller.may(Permission.FILES_WRITE))
     if not file.public and not own:
         raise NotFound

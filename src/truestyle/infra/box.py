@@ -20,8 +20,8 @@ class Box:
     """AES-256-GCM under keys made from the peppers of the settings (newest first)."""
 
     def __init__(self, peppers: Sequence[str]) -> None:
-        self._keys = [AESGCM(_derived(one, b"truestyle outbox secrets", 32)) for one in peppers]
-        self.newest = _derived(peppers[0], b"truestyle box name", 8).hex() if peppers else ""
+        self._keys = [AESGCM(derived(one, b"truestyle outbox secrets", 32)) for one in peppers]
+        self.newest = derived(peppers[0], b"truestyle box name", 8).hex() if peppers else ""
         """A name of the key that `lock` uses, which tells nothing about it."""
 
     def lock(self, values: Mapping[str, str], bound: str) -> bytes:
@@ -40,5 +40,6 @@ class Box:
         raise BoxLockedError
 
 
-def _derived(pepper: str, info: bytes, length: int) -> bytes:
-    return HKDF(SHA256(), length=length, salt=None, info=info).derive(pepper.encode())
+def derived(pepper: str, info: bytes, length: int, salt: bytes | None = None) -> bytes:
+    """A key for one purpose (`info`), made from a secret of the settings (RFC 5869)."""
+    return HKDF(SHA256(), length=length, salt=salt, info=info).derive(pepper.encode())

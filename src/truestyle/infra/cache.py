@@ -19,7 +19,10 @@ log = structlog.get_logger("cache")
 
 
 class Cache(Protocol):
-    """get, set and the health of a cache."""
+    """get, set and the health of a cache; `hits` and `misses` of `get`."""
+
+    hits: int
+    misses: int
 
     async def get(self, key: str) -> Any | None:
         """The value, or None."""
@@ -40,13 +43,16 @@ class LocalCache:
     def __init__(self, most: int = 4096) -> None:
         self._most = most
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self.hits = self.misses = 0
 
     async def get(self, key: str) -> Any | None:
         """The value, or None."""
         ends, value = self._kept.get(key, (0.0, None))
         if ends < time.monotonic():
             self._kept.pop(key, None)
+            self.misses += 1
             return None
+        self.hits += 1
         self._kept.move_to_end(key)
         return value
 
@@ -72,9 +78,18 @@ class RedisCache:
     def __init__(self, url: str, breaker: Breaker | None = None) -> None:
         self._redis = redis.connect(url)
         self._breaker = breaker or Breaker()
+        self.hits = self.misses = 0
 
     async def get(self, key: str) -> Any | None:
         """The value; None when absent, unreadable or out of reach."""
+        found = await self._get(key)
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
+
+    async def _get(self, key: str) -> Any | None:
         if not self._breaker.closed():
             return None
         try:
@@ -113,6 +128,11 @@ class RedisCache:
                 return bool(await self._redis.ping())
         except FAILURES:
             return False
+
+    async def version(self) -> str:
+        """That of Redis. Raises RedisError, OSError, TimeoutError."""
+        async with asyncio.timeout(TIMEOUT):
+            return str((await self._redis.info("server"))["redis_version"])
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -1,6 +1,7 @@
 """Sending mail: by SMTP, or into the log; under `truestyle dev` it can be read in the browser too."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ from truestyle.infra.outbox import HopelessError, NotYet
 SECONDS = 8.0  # for one step of the conversation; all of it must fit into the lease of an event
 PERMANENT = 500  # SMTP replies from here on will not be different later (RFC 5321, 4.2.1)
 SHOWN = 200
+BELIEVED = 60.0  # seconds that a server which answered is held to be there
+NOT_TAKEN = "MAIL_USERNAME and MAIL_PASSWORD are not taken"
 log = structlog.get_logger("mail")
 
 
@@ -72,6 +75,7 @@ class SmtpMailer:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
+        self._well_until = 0.0
 
     async def send(self, mail: EmailMessage) -> None:
         """Hand a mail over.
@@ -98,12 +102,20 @@ class SmtpMailer:
             await _hang_up(server)
 
     async def ping(self) -> bool:
-        """Whether the server answers and takes our name and password."""
+        """Whether the server answers and takes our name and password; believed for a minute, for we are asked often."""
+        if time.monotonic() < self._well_until:
+            return True
+        well = await self.trouble() is None
+        self._well_until = time.monotonic() + BELIEVED if well else 0.0
+        return well
+
+    async def trouble(self) -> str | None:
+        """Why mail could not be sent now: a sentence's end, or the name of an error."""
         try:
             await _hang_up(await self._connect(3.0))
-        except NotYet:
-            return False
-        return True
+        except NotYet as why:
+            return str(why)
+        return None
 
     async def _connect(self, seconds: float = SECONDS) -> SMTP:
         chosen = self._server
@@ -123,7 +135,7 @@ class SmtpMailer:
         except (SMTPException, OSError, TimeoutError) as error:
             await _hang_up(server)
             wrong_password = isinstance(error, SMTPAuthenticationError)
-            msg = "MAIL_USERNAME and MAIL_PASSWORD are not taken" if wrong_password else type(error).__name__
+            msg = NOT_TAKEN if wrong_password else type(error).__name__
             raise NotYet(msg) from error
         return server
 

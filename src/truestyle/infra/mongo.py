@@ -1,17 +1,21 @@
 """MongoDB: the connection, the check that it can do transactions, and the indexes."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
 
 import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure
+from pymongo.monitoring import _EventListener as EventListener
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from truestyle.kit.repository import Collection, Row
+from truestyle.kit.repository import Collection, Database, Row
 
 Client = AsyncMongoClient[Row]
 ANSWERS_WITHIN = 5  # seconds
+BUILT_WITHIN = 3600  # seconds, for all indexes together
 INDEX_OPTIONS_CONFLICT, INDEX_KEY_SPECS_CONFLICT = 85, 86
 
 
@@ -19,7 +23,7 @@ class MongoRefusedError(RuntimeError):
     """This MongoDB cannot carry a store; the message says how to mend it."""
 
 
-def connect(uri: str) -> Client:
+def connect(uri: str, listeners: Sequence[EventListener] = ()) -> Client:
     """A client whose writes are acknowledged by a majority and journaled, and whose calls end within 10 s."""
     try:
         return AsyncMongoClient(
@@ -34,6 +38,7 @@ def connect(uri: str) -> Client:
             serverSelectionTimeoutMS=5_000,
             heartbeatFrequencyMS=1_000,
             maxPoolSize=64,
+            event_listeners=listeners,
         )
     except ConfigurationError as error:
         msg = f"MONGO_URI cannot be read: {error}"
@@ -62,6 +67,11 @@ async def require_replica_set(client: Client) -> None:
 
 async def ensure_indexes(collections: Iterable[Collection]) -> int:
     """Create what is missing, rebuild what has other options; safe to run again. The number of indexes."""
+    with pymongo.timeout(BUILT_WITHIN):  # a new index on a large collection takes longer than calls otherwise may
+        return await _ensure_indexes(collections)
+
+
+async def _ensure_indexes(collections: Iterable[Collection]) -> int:
     total = 0
     for one in collections:
         if not one.indexes:
@@ -84,3 +94,48 @@ async def ensure_indexes(collections: Iterable[Collection]) -> int:
                     await collection.drop_index(index.document["name"])
                     await collection.create_indexes([index])
     return total
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a MongoDB says of itself. None: it was not ours to ask."""
+
+    version: tuple[int, ...]
+    hosts: int
+    arbiters: int
+    ahead: float  # seconds that its clock is before ours; negative: behind
+    transaction_seconds: int | None
+    away: list[str] | None  # members that cannot be reached
+    free: float | None  # part of its disk, from 0 to 1
+    write_concern: str
+
+
+async def examine(client: Client, db: Database) -> Server:
+    """Ask it. Raises MongoRefusedError, PyMongoError."""
+    await require_replica_set(client)
+    admin = client.admin
+    sent = time.time()
+    hello = await admin.command("hello")
+    middle = (sent + time.time()) / 2
+    version = (await admin.command("buildInfo"))["versionArray"][:3]
+    limit = await _allowed(admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1}))
+    members = await _allowed(admin.command("replSetGetStatus"))
+    disk = await _allowed(db.command("dbStats"))
+    total = disk.get("fsTotalSize", 0) if disk else 0
+    return Server(
+        version=tuple(version),
+        hosts=len(hello.get("hosts", [])),
+        arbiters=len(hello.get("arbiters", [])),
+        ahead=hello["localTime"].timestamp() - middle,
+        transaction_seconds=int(limit["transactionLifetimeLimitSeconds"]) if limit else None,
+        away=[one["name"] for one in members["members"] if one.get("health") != 1] if members else None,
+        free=1 - disk["fsUsedSize"] / total if disk and total else None,
+        write_concern=str(client.write_concern.document.get("w")),
+    )
+
+
+async def _allowed(asking: Awaitable[Row]) -> Row | None:
+    try:
+        return await asking
+    except OperationFailure:
+        return None

@@ -59,7 +59,7 @@ class S3Storage:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._store = _connect(bucket)
+        self._store = connect(bucket)
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(SILENCE, connect=CONNECT))
 
     async def put(self, key: ObjectId, content: BinaryIO, size: int, content_type: str) -> None:
@@ -173,7 +173,8 @@ class S3Storage:
                 return await obstore.sign_async(self._store, method, path, SIGNED_FOR)
 
 
-def _connect(bucket: Bucket) -> S3Store:
+def connect(bucket: Bucket) -> S3Store:
+    """A bucket; nothing is asked of it before the first use."""
     config: S3Config = {"region": bucket.region, "disable_bulk_delete": True}
     if bucket.endpoint is None:
         config["virtual_hosted_style_request"] = "." not in bucket.name  # no certificate covers a dot

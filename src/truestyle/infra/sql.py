@@ -3,11 +3,14 @@
 import asyncio
 import fcntl
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 ANSWERS_WITHIN = 2  # seconds
 WORKS_WITHIN = 5  # seconds for one statement
@@ -66,11 +69,33 @@ async def migrate(engine: AsyncEngine) -> None:
         await patient.dispose()
 
 
+async def waiting(engine: AsyncEngine) -> list[str]:
+    """The migrations that `migrate` would carry out, the first one first. Raises SQLAlchemyError, OSError."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(_waiting)
+
+
+def _waiting(connection: Connection) -> list[str]:
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - as below
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    scripts = ScriptDirectory.from_config(_config())
+    current = MigrationContext.configure(connection).get_current_revision()
+    newer = scripts.iterate_revisions("head", current or "base")
+    return [f"{one.revision} {(one.doc or '').rstrip('.')}" for one in newer][::-1]
+
+
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - a tenth of a second that only a start pays
+
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> "Config":
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", "truestyle:migrations")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config

@@ -43,6 +43,7 @@ class Movement(Document):
     reserved_delta: int = 0
     reason: Reason
     order_id: Id | None = None
+    return_id: Id | None = None
     actor_id: Id | None = None
     changeset_id: Id | None = None
     note: str | None = None

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from truestyle.inventory.models import Movement, Stock
-from truestyle.kit import clock
+from truestyle.kit import clock, writes
 from truestyle.kit.errors import NotFound, Problem
 from truestyle.kit.repository import Collection, Repository, holding, refused
 
@@ -44,7 +44,9 @@ class Stocks(Collection):
 
     async def available(self, skus: Iterable[str]) -> dict[str, int]:
         """Pieces that can be bought, by SKU."""
-        rows = self.collection.find({"_id": {"$in": list(skus)}}, {"available": 1}, session=self.session)
+        skus = list(skus)
+        writes.consulted(self.name, skus)
+        rows = self.collection.find({"_id": {"$in": skus}}, {"available": 1}, session=self.session)
         return {row["_id"]: row["available"] async for row in rows}
 
     async def of_products(self, ids: Sequence[ObjectId]) -> list[Stock]:
@@ -94,25 +96,56 @@ class Stocks(Collection):
         In sorted order, as everybody does. Only inside a transaction.
         """
         moment = clock.now()
-        await self.collection.bulk_write(
+        await self.quiet.bulk_write(
             [UpdateOne({"_id": sku}, {"$set": {"locked_at": moment}}) for sku in sorted(skus)],
             session=self.session,
         )
         return await self.available(skus)
 
+    async def follow(self, sku: str, on_hand: int, reserved: int) -> bool:
+        """Change what is there as movements that come back say; False where there are too few, or no such SKU."""
+        free = on_hand - reserved
+        done = await self.collection.update_one(
+            {"_id": sku, "available": {"$gte": -free}, "on_hand": {"$gte": -on_hand}, "reserved": {"$gte": -reserved}},
+            {
+                "$inc": {"on_hand": on_hand, "reserved": reserved, "available": free},
+                "$set": {"updated_at": clock.now()},
+            },
+            session=self.session,
+        )
+        return done.matched_count == 1
+
     async def take(self, demand: Mapping[str, int], moment: datetime) -> bool:
         """Sell pieces, in SKU order; False (and the transaction must end) if any SKU has too few."""
+        return await self._shift(demand, {"on_hand": -1, "available": -1}, "available", moment)
+
+    async def reserve(self, demand: Mapping[str, int], moment: datetime) -> bool:
+        """Set pieces aside, in SKU order; False (and the transaction must end) if any SKU has too few."""
+        return await self._shift(demand, {"reserved": 1, "available": -1}, "available", moment)
+
+    async def release(self, pieces: Mapping[str, int], moment: datetime) -> bool:
+        """Offer again what was set aside; False (and the transaction must end) if that was less."""
+        return await self._shift(pieces, {"reserved": -1, "available": 1}, "reserved", moment)
+
+    async def sell_reserved(self, pieces: Mapping[str, int], moment: datetime) -> bool:
+        """What was set aside is sold; False (and the transaction must end) if that was less."""
+        return await self._shift(pieces, {"reserved": -1, "on_hand": -1}, "reserved", moment)
+
+    async def _shift(self, pieces: Mapping[str, int], signs: Mapping[str, int], enough: str, moment: datetime) -> bool:
         done = await self.collection.bulk_write(
             [
                 UpdateOne(
-                    {"_id": sku, "available": {"$gte": count}},
-                    {"$inc": {"on_hand": -count, "available": -count}, "$set": {"updated_at": moment}},
+                    {"_id": sku, enough: {"$gte": count}},
+                    {
+                        "$inc": {name: sign * count for name, sign in signs.items()},
+                        "$set": {"updated_at": moment},
+                    },
                 )
-                for sku, count in sorted(demand.items())
+                for sku, count in sorted(pieces.items())
             ],
             session=self.session,
         )
-        return done.modified_count == len(demand)
+        return done.modified_count == len(pieces)
 
     async def put_back(self, pieces: Mapping[str, int], moment: datetime) -> None:
         """Undo a sale."""
@@ -178,6 +211,15 @@ class Stocks(Collection):
             raise NotFound
         return _load(row)
 
+    async def mend_available(self, sku: str) -> bool:
+        """Work out again what can be bought; False if that is right, or would be below zero."""
+        right = {"$subtract": ["$on_hand", "$reserved"]}
+        wrong = {"$and": [{"$ne": ["$available", right]}, {"$gte": [right, 0]}]}
+        done = await self.collection.update_one(
+            {"_id": sku, "$expr": wrong}, [{"$set": {"available": right}}], session=self.session
+        )
+        return done.modified_count == 1
+
     async def close(self, skus: Sequence[str]) -> int:
         """Delete the rows of SKUs that have nothing on hand and nothing reserved; how many were."""
         done = await self.collection.delete_many(
@@ -195,6 +237,7 @@ class Movements(Repository[Movement]):
         IndexModel([("product_id", ASCENDING), ("_id", DESCENDING)]),
         IndexModel([("sku", ASCENDING), ("_id", DESCENDING)]),
         IndexModel([("order_id", ASCENDING)], partialFilterExpression=holding("order_id")),
+        IndexModel([("return_id", ASCENDING)], partialFilterExpression=holding("return_id")),
     )
 
     async def write(self, movements: Sequence[Movement]) -> None:

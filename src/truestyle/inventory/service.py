@@ -12,7 +12,9 @@ from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit.errors import NotFound, ValidationFailed
 from truestyle.store import Store
 
+MOVED = "stock.changed"  # the outbox event: pieces came or went otherwise than by being ordered
 LOW = "stock.low"  # the outbox event: a SKU has come down to its threshold
+ORDERING = frozenset({Reason.SOLD, Reason.RESERVED, Reason.RELEASED})  # what orders tell of themselves
 
 
 async def set_stock(store: Store, caller: Caller, product: Product, body: StockSet) -> Stock:
@@ -83,13 +85,17 @@ async def record(tx: Store, movements: Sequence[Movement]) -> None:
         moved[one.sku] = moved.get(one.sku, 0) + one.on_hand_delta - one.reserved_delta
     falling = [sku for sku, delta in moved.items() if delta < 0]
     rows = await tx.stock.of(falling) if falling else {}
-    await tx.outbox.write(
-        [
-            event(LOW, row.model_dump(include={"sku", "product_id", "available", "low_stock_at"}))
-            for row in rows.values()
-            if row.available <= row.low_stock_at < row.available - moved[row.sku]
-        ]
-    )
+    low = [
+        event(LOW, row.model_dump(include={"sku", "product_id", "available", "low_stock_at"}))
+        for row in rows.values()
+        if row.available <= row.low_stock_at < row.available - moved[row.sku]
+    ]
+    told = [
+        event(MOVED, {**one.model_dump(include={"sku", "product_id", "reason"}), "delta": one.on_hand_delta})
+        for one in movements
+        if one.reason not in ORDERING
+    ]
+    await tx.outbox.write([*low, *told])
 
 
 async def open_stock(tx: Store, opening: Sequence[tuple[str, ObjectId, int]], actor: ObjectId | None) -> None:

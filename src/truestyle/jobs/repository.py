@@ -64,6 +64,10 @@ class Jobs(Repository[Job]):
             },
         )
 
+    async def put_back(self, job: Job) -> None:
+        """Write a job down again, as the collection is another one."""
+        await self.collection.replace_one({"_id": job.id}, job.dump(), upsert=True)
+
     async def finish(
         self, key: ObjectId, status: JobStatus, result: dict[str, Any], errors: list[dict[str, Any]]
     ) -> None:
@@ -81,4 +85,5 @@ class Jobs(Repository[Job]):
                 },
                 "$inc": {"version": 1},
             },
+            session=self.session,
         )

@@ -5,7 +5,7 @@ Claims of a caller are looked up by a digest of (caller, key), so that the key i
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,9 +45,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Answered:
-    """The first answer given under a key."""
+    """The first answer given under a key, and who claimed that."""
 
     body: str
+    claim: Claim
 
 
 class Claims(Collection):
@@ -85,7 +86,7 @@ class Claims(Collection):
         if row["request"] != digest:
             raise IdempotencyKeyReused
         if row["body"] is not None:
-            return Answered(row["body"])
+            return Answered(row["body"], Claim(mine.id, row["owner"]))
         taken = await self.collection.update_one(
             {"_id": mine.id, "body": None, "owner": row["owner"], "lease_until": {"$lt": moment}},
             {"$set": _lease(mine, moment + lease)},
@@ -114,9 +115,46 @@ class Claims(Collection):
         if kept.modified_count != len(answers):
             raise Unavailable
 
+    async def amend(self, claim: Claim, body: str) -> None:
+        """Replace the answer that was kept under a claim: what came of it after the commit is now known too."""
+        await self.collection.update_one(
+            {"_id": claim.id, "owner": claim.owner, "body": {"$ne": None}}, {"$set": {"body": body}}
+        )
+
+    async def drop(self, claim: Claim) -> None:
+        """Give the key back although an answer was kept: what came after the commit was no success."""
+        await self.collection.delete_one({"_id": claim.id, "owner": claim.owner})
+
     async def release(self, claim: Claim) -> None:
         """Give the key back after an answer that is not kept (any but 2xx)."""
         await self.collection.delete_one({"_id": claim.id, "owner": claim.owner, "body": None})
+
+
+async def once(
+    claims: Claims,
+    caller: str,
+    key: str | None,
+    request: bytes,
+    lease_seconds: int,
+    act: Callable[[Claim | None], Awaitable[str]],
+) -> tuple[str, bool]:
+    """Do `act` once a key: its answer, and whether that was given before.
+
+    `request` names the route as well as the body. `act` keeps its answer under the claim, in its own transaction.
+    Raises IdempotencyKeyReused, IdempotencyInProgress, and what `act` raises.
+    """
+    if key is None:
+        return await act(None), False
+    claim = await claims.claim(caller, key, request, timedelta(seconds=lease_seconds))
+    if isinstance(claim, Answered):
+        return claim.body, True
+    try:
+        return await act(claim), False
+    except Unavailable:
+        raise  # what was to be done may yet be committed: the claim stays until its lease ends
+    except Problem:
+        await claims.release(claim)
+        raise
 
 
 def _lease(claim: Claim, until: datetime) -> dict[str, Any]:

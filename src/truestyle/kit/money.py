@@ -12,6 +12,7 @@ PLACES = 2
 LARGEST = 10_000_000_000  # paise: ten crore rupees, far above any garment and far below 2**53
 _PATTERN = r"^-?[0-9]{1,12}\.[0-9]{2}$"
 _PATTERN_IN = r"^(100000000(\.0{1,2})?|[0-9]{1,8}(\.[0-9]{1,2})?)$"
+_ABOVE_ZERO = r"^(?!0+(\.0+)?$)" + _PATTERN_IN[1:]
 _PLAIN = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")  # Decimal() would also take "1_000", "1e9" and "१२"
 
 
@@ -19,6 +20,16 @@ def wire(paise: int) -> str:
     """149900 → "1499.00"."""
     sign, paise = ("-", -paise) if paise < 0 else ("", paise)
     return f"{sign}{paise // 100}.{paise % 100:02d}"
+
+
+def grouped(paise: int) -> str:
+    """14990050 → "1,49,900.50": lakhs and crores, as in India."""
+    sign = "-" if paise < 0 else ""
+    whole, places = wire(abs(paise)).split(".")
+    head, tail = whole[:-3], whole[-3:]
+    while head:
+        tail, head = f"{head[-2:]},{tail}", head[:-2]
+    return f"{sign}{tail}.{places}"
 
 
 def parse(value: object) -> int:
@@ -99,8 +110,9 @@ def percent_wire(percent: Decimal) -> str:
 def _schema(mode: str) -> dict[str, Any]:
     if mode == "out":
         return {"type": "string", "pattern": _PATTERN, "examples": ["1499.00"]}
-    number = {"type": "number", "minimum": 0, "maximum": LARGEST // 100, "multipleOf": 0.01}
-    return {"anyOf": [{"type": "string", "pattern": _PATTERN_IN}, number], "examples": ["1499.00"]}
+    least, pattern = (0.01, _ABOVE_ZERO) if mode == "above" else (0, _PATTERN_IN)
+    number = {"type": "number", "minimum": least, "maximum": LARGEST // 100, "multipleOf": 0.01}
+    return {"anyOf": [{"type": "string", "pattern": pattern}, number], "examples": ["1499.00"]}
 
 
 # Stored and answered: paise inside, a decimal string in JSON.
@@ -115,6 +127,8 @@ Money = Annotated[
     PlainSerializer(wire, return_type=str, when_used="json"),
     WithJsonSchema(_schema("in")),
 ]
+# The same, and not nothing.
+PositiveMoney = Annotated[Money, Field(gt=0), WithJsonSchema(_schema("above"))]
 Percent = Annotated[
     Decimal,
     BeforeValidator(_parse_percent),

@@ -16,6 +16,7 @@ from truestyle.kit.documents import Document
 from truestyle.kit.errors import Duplicate, NotFound, VersionConflict
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.trail import Watch, Watched
+from truestyle.kit.writes import Noted
 
 DUPLICATE_KEY = 11000
 NO_ID = ObjectId("0" * 24)
@@ -35,26 +36,46 @@ def holding(field: str, least: Any = NO_ID) -> Row:
 class Collection:
     """One MongoDB collection, inside a transaction when there is a session.
 
-    Its writes are in the audit trail, unless `unaudited` says why not.
+    Its writes are in the audit trail, unless `unaudited` says why not. `public`: answers that anybody may have are made
+    of its rows, so they are kept by the page cache until a row changes.
     """
 
     name: ClassVar[str]
     indexes: ClassVar[Sequence[IndexModel]] = ()
     unaudited: ClassVar[str | None] = None
+    public: ClassVar[bool] = False
     watch: ClassVar[Watch] = Watch()
 
     def __init__(self, db: Database, session: AsyncClientSession | None = None) -> None:
-        self.collection: AsyncCollection[Row] = db[self.name] if self.unaudited else Watched(db, self.name, self.watch)
+        self.collection: AsyncCollection[Row] = (
+            Noted(db, self.name) if self.unaudited else Watched(db, self.name, self.watch)
+        )
         self.session = session
 
     @property
     def unwatched(self) -> AsyncCollection[Row]:
         """The collection without the trail, for writes that change nothing anybody did; each says why."""
+        return Noted(self.collection.database, self.name)
+
+    @property
+    def quiet(self) -> AsyncCollection[Row]:
+        """The collection without the trail and without word to keepers of copies, for locks and for `writes.SILENT`."""
         return self.collection.database[self.name]
 
-    async def count(self, where: Mapping[str, Any]) -> int:
-        """How many rows match."""
-        return await self.collection.count_documents(where, session=self.session)
+    async def missing_indexes(self) -> list[str]:
+        """The names of its indexes that are not there."""
+        there = await self.collection.index_information() if self.indexes else {}
+        return [name for one in self.indexes if (name := str(one.document["name"])) not in there]
+
+    async def unique_indexes(self) -> dict[str, Row]:
+        """The fields of the unique indexes that are there, by name."""
+        found = await self.collection.index_information()
+        return {name: dict(one["key"]) for name, one in found.items() if one.get("unique")}
+
+    async def count(self, where: Mapping[str, Any], most: int = 0) -> int:
+        """How many rows match; no more than `most` are counted, if it is given."""
+        more = {"limit": most} if most else {}
+        return await self.collection.count_documents(where, session=self.session, **more)
 
 
 class Repository(Collection, Generic[D]):

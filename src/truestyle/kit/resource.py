@@ -40,13 +40,15 @@ IfMatch = Annotated[
 class Declared(Repository[D]):
     """The repository of a declared resource."""
 
+    public = True
+
     async def hold(self, ids: Sequence[ObjectId]) -> list[D]:
         """The rows with these ids, locked by a mark in this transaction; the missing are left out.
 
         The write is what makes a delete of a row at this very moment conflict with us.
         """
         where = {"_id": {"$in": list(ids)}}
-        await self.unwatched.update_many(where, {"$set": {"used_at": clock.now()}}, session=self.session)
+        await self.quiet.update_many(where, {"$set": {"used_at": clock.now()}}, session=self.session)
         rows = await self.collection.find(where, session=self.session).to_list()
         found = {row["_id"]: self.document.load(row) for row in rows}
         return [found[one] for one in ids if one in found]

@@ -20,12 +20,12 @@ from bson import ObjectId
 from pydantic import ValidationError
 from pymongo import InsertOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from truestyle.kit import clock, transactions
 from truestyle.kit.documents import Document
+from truestyle.kit.writes import Noted
 
 Row = dict[str, Any]
 Done = TypeVar("Done")
@@ -99,7 +99,7 @@ class Watch:
 
     document: type[Document] | None = None
     upkeep: frozenset[str] = frozenset()  # worked out from other rows: no change of its own
-    secret: frozenset[str] = frozenset()  # that it changed is told, never its value
+    secret: frozenset[str] = frozenset()  # that it changed is told, never its value; `a.b` is b inside of a
     outline: frozenset[str] = frozenset()  # of a new row only these are told; empty: all
     subject: str = "user_id"  # the field that names the person a row is about
 
@@ -121,8 +121,15 @@ class Watch:
         if row is None:
             return None
         shown = self._shown(row)
-        shown = {name: value for name, value in shown.items() if names is None or name in names}
-        return {name: HIDDEN if name in self.secret and value is not None else value for name, value in shown.items()}
+        return {name: self._hidden(value, name) for name, value in shown.items() if names is None or name in names}
+
+    def _hidden(self, value: Any, name: str) -> Any:
+        if name in self.secret:
+            return None if value is None else HIDDEN
+        inside = {one for one in self.secret if one.startswith(f"{name}.")} if isinstance(value, dict) else ()
+        if not inside:
+            return value
+        return {key: self._hidden(one, f"{name}.{key}") for key, one in value.items()}
 
 
 def _plain(row: Row) -> Row:
@@ -136,7 +143,7 @@ def digest(salt: bytes, details: str) -> bytes:
     return hashlib.sha256(salt + details.encode()).digest()
 
 
-class Watched(AsyncCollection[Row]):
+class Watched(Noted):
     """A collection whose writes leave entries in the audit trail. Reads are as ever.
 
     `with_options` gives a plain collection: it is for indexes and checks, not for writing.

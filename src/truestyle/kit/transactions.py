@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
+from bson import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from truestyle.kit import writes
 from truestyle.kit.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -24,11 +26,17 @@ log = structlog.get_logger("transactions")
 
 class _Process:
     commits = 0
+    latest = Timestamp(0, 0)
 
 
 def commits() -> int:
     """How many transactions this process committed: a number that tells whether something may be new."""
     return _Process.commits
+
+
+def latest() -> Timestamp:
+    """MongoDB's time of this process's newest commit."""
+    return _Process.latest
 
 
 async def run(client: AsyncMongoClient[Any], work: Work[Result], deadline: float = DEADLINE) -> Result:
@@ -49,7 +57,13 @@ async def run(client: AsyncMongoClient[Any], work: Work[Result], deadline: float
                 if time.monotonic() > ends:
                     log.warning("transaction_gave_up", attempts=attempt)
                     raise Unavailable from error
-            await asyncio.sleep(min(0.05, 0.001 * 2 ** min(attempt, 6)) * random.random())  # noqa: S311 - jitter
+            await asyncio.sleep(_pause(attempt))
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next try; long ones after many, for sixty who retry every 25 ms let nobody commit."""
+    longest: float = min(0.3, 0.001 * 2.0 ** min(attempt, 9))
+    return longest * random.random()  # noqa: S311 - jitter
 
 
 def _code(error: PyMongoError) -> int | None:
@@ -75,4 +89,7 @@ async def _once(session: AsyncClientSession, work: Work[Result], ends: float) ->
             await asyncio.sleep(0.05)
         else:
             _Process.commits += 1
+            if session.operation_time is not None:
+                _Process.latest = max(_Process.latest, session.operation_time)
+            writes.committed(session)
             return result

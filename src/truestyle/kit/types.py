@@ -21,6 +21,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
+from stdnum.in_ import gstin
 
 from truestyle.kit import clock
 
@@ -112,6 +113,13 @@ def _pincode(value: object) -> object:
     return re.sub(r"^(\d{3}) (\d{3})$", r"\1\2", value.strip()) if isinstance(value, str) else value
 
 
+def _gstin(text: str) -> str:
+    if not gstin.is_valid(text):
+        msg = "is not a GST number: its check digit or its state does not fit"
+        raise rule(msg)
+    return gstin.compact(text)
+
+
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         msg = "must say its time zone, like 2026-11-20T10:00:00Z"
@@ -179,11 +187,18 @@ Pincode = Annotated[
     Field(pattern=r"^[1-9][0-9]{5}$"),
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{2} ?[0-9]{3}$", "examples": ["560001"]}),
 ]
+Gstin = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[0-9A-Za-z]{15}$"),
+    AfterValidator(_gstin),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9A-Za-z]{15}$", "examples": ["29AAGCB7383J1Z4"]}),
+]
 Sku = Annotated[
     str,
     StringConstraints(strip_whitespace=True, pattern=r"^[!-~](?:[ -~]{0,62}[!-~])?$"),
     Field(examples=["KURTA-INDIGO-M"]),
 ]
+OtpText = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["012345"])]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,60}$"), Field(examples=["festive"])]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=120)]
 Int = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000)]

@@ -24,6 +24,8 @@ class LogKind(StrEnum):
     REGISTER = "register"
     REQUEST = "request"
     NOTE = "note"
+    BACKUP = "backup"
+    RESTORE = "restore"
 
 
 class Logs(Base):
@@ -58,7 +60,7 @@ class LogRow(Document):
     """One thing that happened."""
 
     kind: LogKind
-    outcome: str | None = Field(default=None, description="`success` or `failure` of a sign-in.")
+    outcome: str | None = Field(default=None, description="`success` or `failure` of a sign-in, backup or restore.")
     user_id: Id | None = None
     email: str | None = Field(default=None, description="As it was typed, of a sign-in.")
     method: str | None = None

@@ -7,7 +7,7 @@ from fastapi import Depends, Response
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.deps import ShopDep, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import NotFound, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -45,17 +45,12 @@ async def get_log(log_id: Id, shop: ShopDep, _: Reader) -> LogRow:
     return await shop.logs.get(log_id)
 
 
+@changing(routes, "/{log_id}", responses=responses(NotFound, AppendOnly))
 async def change_log(log_id: Id, body: LogChange, shop: ShopDep, _: Writer) -> LogRow:
     """Refused: rows stay as they are."""
     del body
     await shop.logs.get(log_id)
     raise AppendOnly
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/{log_id}", change_log, methods=[_method], responses=responses(NotFound, AppendOnly), name=f"{_verb}_log"
-    )
 
 
 @routes.delete("/{log_id}", status_code=204, responses=responses(NotFound, AppendOnly))

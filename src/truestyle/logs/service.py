@@ -33,7 +33,6 @@ EVERY = 1.0  # seconds between two writes
 MOST_WAITING = 20_000  # rows in memory; beyond that the oldest go
 BATCH = 500
 FORGET_AFTER = timedelta(seconds=5)
-EXPIRE_EVERY = timedelta(hours=1)
 UNLOGGED = ("/health", "/docs", "/redoc", "/openapi.json", "/static")
 log = structlog.get_logger("logs")
 
@@ -94,7 +93,6 @@ class RequestLog:
         self._waiting: deque[dict[str, Any]] = deque()
         self._dropped = 0
         self._task: asyncio.Task[None] | None = None
-        self._expired_at = clock.now()
         self.prefix = shop.settings.shop.api_v1_prefix
 
     def saw(self, facts: dict[str, Any]) -> None:
@@ -136,10 +134,8 @@ class RequestLog:
         return done
 
     async def expire(self) -> int:
-        """Once an hour, delete what is past its retention; how many rows."""
-        if clock.now() - self._expired_at < EXPIRE_EVERY:
-            return 0
-        self._expired_at, done = clock.now(), 0
+        """Delete what is past its retention; how many rows. Raises Unavailable."""
+        done = 0
         while count := await self._shop.logs.expire(kept_until(self._shop)):
             done += count
         return done

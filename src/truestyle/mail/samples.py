@@ -9,6 +9,7 @@ from truestyle.kit import clock
 from truestyle.orders.flow import OrderStatus
 from truestyle.orders.models import HistoryEntry, LineTax, Order, OrderItem, OrderPayment, TaxTotals, Tracking
 from truestyle.payments.models import PaymentStatus, PaymentType
+from truestyle.returns.flow import Kind, ReturnStatus
 from truestyle.users.addresses import AddressFields
 
 NAME = "Asha Rao"
@@ -18,16 +19,55 @@ def facts_of(kind: str) -> dict[str, Any]:
     """Everything that the templates of this kind ask for."""
     now = clock.now()
     every: dict[str, Any] = {"name": NAME, "at": now, "expires_at": now + timedelta(minutes=10)}
+    if kind == "return_status":
+        return {"order": _order(), **_returned()}
     if kind.startswith("order_"):
-        return {"order": _order(), "status": OrderStatus.SHIPPED}
+        told = {"amount": 149900, "why": "paid twice", "reason": "Nobody at home", "number": "TS-26-000042"}
+        return {**every, "order": _order(), "code": "012345", **told}
+    if kind.startswith("refund_"):
+        facts = {"amount": 149900, "where": "asha.rao@okbank", "reference": "632514870921"}
+        return {"order": _order(), **facts, "why": "The gateway gives no answer."}
     more: dict[str, dict[str, Any]] = {
+        "low_stock": {
+            "product": "Indigo block-printed kurta",
+            "sku": "KURTA-M-INDIGO",
+            "available": 5,
+            "low_stock_at": 5,
+        },
         "contact_acknowledgement": {"number": "TSC-26-000042", "due_at": now + timedelta(days=30)},
+        "integrity_breached": {
+            "count": 2,
+            "shown": ["I1: stock is not the sum of its movements"],
+            "job_id": "65af0b12",
+        },
+        "webhook_off": {
+            "url": "https://erp.example.com/truestyle",
+            "failures": 96,
+            "since": now - timedelta(days=1),
+            "endpoint": "65af0b12c4a1d2e3f4a5b6c7",
+        },
         "new_device": {"ip": "203.0.113.7", "user_agent": "Firefox on Linux"},
         "recovery_code_used": {"left": 9},
         "email_changing": {"new_email": "asha.rao@example.com"},
         "email_changed": {"new_email": "asha.rao@example.com"},
     }
     return {**every, "code": "012345", "token": "t" * 43, **more.get(kind, {})}
+
+
+def _returned() -> dict[str, Any]:
+    goods = {"quantity": 1, "name": "Indigo block-printed kurta", "size": "M", "color": "Indigo"}
+    return {
+        "kind": Kind.EXCHANGE,
+        "status": ReturnStatus.REPLACEMENT_SHIPPED,
+        "note": "The courier calls before coming.",
+        "arrived": True,
+        "goods": [{**goods, "instead": {"size": "L", "color": "Indigo"}}],
+        "amount": 149900,
+        "refund_amount": 0,
+        "refund_to": None,
+        "price_difference": 20000,
+        "replacement_number": "TS-26-000057",
+    }
 
 
 def _order() -> Order:

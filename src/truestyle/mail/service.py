@@ -1,10 +1,14 @@
 """Handling the events of mails: gather the facts, write the mail, hand it to the mailer."""
 
+from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
+
+from bson import ObjectId
 
 from truestyle.infra.box import Box, BoxLockedError
 from truestyle.infra.mail import ConsoleMailer, Mailer, Shown, SmtpMailer, SmtpServer
 from truestyle.infra.outbox import Event, HopelessError, event
+from truestyle.invoices import keeping as papers
 from truestyle.kit.errors import NotFound
 from truestyle.mail import writing
 from truestyle.setting_groups import MailSettings
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from truestyle.shop import Shop
 
 PREFIX = "mail."
+ATTACHING = "mail.order_shipped"  # the parcel is on its way, with the invoice
 
 
 def mailer_for(chosen: MailSettings) -> Mailer:
@@ -67,4 +72,14 @@ async def deliver(shop: "Shop", one: Event) -> None:
         mail = writing.write(shop.settings, one.topic.removeprefix(PREFIX), to, facts, str(one.id))
     except ValueError as error:
         raise HopelessError(str(error)) from error
+    if one.topic == ATTACHING:
+        await _attach_invoice(shop, mail, facts["order"].id)
     await shop.mailer.send(mail)
+
+
+async def _attach_invoice(shop: "Shop", mail: EmailMessage, order_id: ObjectId) -> None:
+    """Raises Unavailable: the event comes again."""
+    invoice = await shop.store.invoices.of_order(order_id)
+    if invoice is not None:
+        content = await papers.content_of(shop.store, shop.storage, invoice)
+        mail.add_attachment(content, "application", "pdf", filename=papers.name_of(invoice))

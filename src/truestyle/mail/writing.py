@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from truestyle.kit.money import wire
+from truestyle.kit.money import grouped
 from truestyle.settings import Settings
 
 SIGNS = {"INR": "₹"}
@@ -39,11 +39,7 @@ def templates() -> Environment:
 def money(paise: int, currency: str = "INR") -> str:
     """149900 → "₹1,499.00"; lakhs and crores are grouped as in India."""
     sign = "-" if paise < 0 else ""
-    whole, places = wire(abs(paise)).split(".")
-    head, tail = whole[:-3], whole[-3:]
-    while head:
-        tail, head = f"{head[-2:]},{tail}", head[:-2]
-    return f"{sign}{SIGNS[currency]}{tail}.{places}"
+    return f"{sign}{SIGNS[currency]}{grouped(abs(paise))}"
 
 
 def kinds() -> list[str]:

@@ -5,13 +5,14 @@ first statement and not at the last; then it decides the placements in order, an
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 
 from truestyle.cart.models import Cart
-from truestyle.cart.service import line_of, picture, terms
+from truestyle.cart.service import line_of, picture
 from truestyle.catalog.products.models import Product, ProductStatus, Variant
 from truestyle.coupons import offers
 from truestyle.coupons.discounts import Buyer, Offer, judge
@@ -24,22 +25,35 @@ from truestyle.inventory.models import Movement, Reason
 from truestyle.inventory.repository import InsufficientStock
 from truestyle.kit import clock
 from truestyle.kit.errors import Problem, Unavailable
-from truestyle.kit.groupcommit import GroupCommit
 from truestyle.kit.idempotency import Claim, IdempotencyInProgress
-from truestyle.kit.trail import Actor, ActorKind, acting
-from truestyle.orders import amounts, delivery
+from truestyle.orders import amounts, spending
 from truestyle.orders.amounts import Amounts, Line
 from truestyle.orders.errors import CartBusy, CartEmpty, CodUnavailable, PriceChanged
 from truestyle.orders.flow import OrderStatus
 from truestyle.orders.models import HistoryEntry, Order, OrderPayment, OrderPlaced
 from truestyle.orders.reading import answer, frozen_item, quote_of, tax_totals
-from truestyle.orders.repository import order_number
-from truestyle.payments.models import Payment, PaymentStatus, PaymentType
+from truestyle.payments.models import Payment, PaymentStatus, PaymentType, Scenario
+from truestyle.shipping.service import Service
 from truestyle.store import Store
 from truestyle.users.addresses import AddressFields
 
-AT_THE_TILL = Actor(ActorKind.GUEST)  # whoever an order belongs to
-BLOCK = 20  # order numbers a worker reserves at once; the rest of a block is lost on a restart
+STARTED_WITHIN = timedelta(seconds=20)  # by whoever placed the order; then the sweep takes it for dead
+# What confirms an order at once, and how its history says so; the others wait for their money.
+AT_ONCE = {PaymentType.COD: "cash on delivery", PaymentType.STORE_CREDIT: "store credit"}
+
+
+@dataclass(frozen=True)
+class Means:
+    """By whom a payment is collected, with what, and how long the goods are kept for it."""
+
+    provider: str
+    window: timedelta | None = None
+    vpa: str | None = None
+    card_id: ObjectId | None = None
+    scenario: Scenario | None = None
+
+
+ON_DELIVERY = Means(PaymentType.COD)
 
 
 @dataclass(frozen=True)
@@ -52,11 +66,15 @@ class Placement:
     shipping: AddressFields
     billing: AddressFields
     payment: PaymentType
+    service: Service  # what is done for the address, asked before: a transaction waits for no carrier
     expected_total: int | None = None
     notes: str | None = None
     offer: Offer | None = None
     insists: bool = False  # the buyer asked for this coupon: without it there is no order
     claim: Claim | None = None
+    means: Means = ON_DELIVERY
+    gstin: str | None = None
+    use_store_credit: bool = False
     number: str = ""
     order_id: ObjectId = field(default_factory=ObjectId)
 
@@ -71,7 +89,7 @@ class Placement:
 
 @dataclass
 class Desk:
-    """What the placements of a batch are decided on; `available` goes down as they are accepted."""
+    """What the placements of a batch are decided on; `available` and `credit` go down as they are accepted."""
 
     available: dict[str, int]
     versions: dict[ObjectId, int]
@@ -79,34 +97,10 @@ class Desk:
     held: set[bytes]
     coupons: dict[ObjectId, Coupon]
     buyers: dict[ObjectId, Buyer]  # by order, where there is a coupon
+    credit: dict[ObjectId | None, int]  # of those who want to use theirs
     taken: dict[str, int] = field(default_factory=dict)
+    reserved: dict[str, int] = field(default_factory=dict)
     redeemed: list[Redemption] = field(default_factory=list)
-
-
-class Till:
-    """Where the checkouts of one process queue up."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._numbers: list[str] = []
-        self.queue: GroupCommit[Placement, Order] = GroupCommit(self._run)
-
-    async def place(self, placement: Placement) -> Order:
-        """The order, or the Problem that stands in its way."""
-        return await self.queue.submit(placement)
-
-    async def _run(self, waiting: Sequence[Placement]) -> Sequence[Order | Exception]:
-        numbered = [replace(one, number=await self._number()) for one in waiting]
-        with acting(AT_THE_TILL):
-            return await self._store.transaction(lambda tx: place_batch(tx, numbered))
-
-    async def _number(self) -> str:
-        if not self._numbers:
-            moment = clock.now().astimezone(self._store.shop.zone)
-            first = await self._store.counters.take(f"orders:{moment:%y}", BLOCK)
-            prefix = self._store.shop.order_prefix
-            self._numbers = [order_number(prefix, moment, first + step) for step in range(BLOCK)]
-        return self._numbers.pop(0)
 
 
 async def place_batch(tx: Store, placements: Sequence[Placement]) -> list[Order | Exception]:
@@ -122,21 +116,29 @@ async def place_batch(tx: Store, placements: Sequence[Placement]) -> list[Order 
     placed = [(one, order) for one, order in zip(placements, results, strict=True) if isinstance(order, Order)]
     if not placed:
         return results
-    if not await tx.stock.take(desk.taken, moment):
+    if not (await _move(tx.stock.take, desk.taken, moment) and await _move(tx.stock.reserve, desk.reserved, moment)):
         raise Unavailable  # cannot be: the rows were locked when they were read
     orders = [order for _, order in placed]
     await tx.carts.empty([placement.cart.id for placement, _ in placed], moment)
     await tx.orders.write(orders)
-    await tx.payments.write([_payment(order) for order in orders])
+    await tx.payments.write([row for one, order in placed for row in _payments(order, one.means)])
+    await spending.spend(tx, orders)
     await inventory.record(tx, [movement for order in orders for movement in _sold(order)])
     await tx.outbox.write([one for order in orders for one in _events(order)])
     await _redeem(tx, desk)
     await tx.claims.answer([(one.claim, placed_body(order)) for one, order in placed if one.claim is not None])
-    sold_out = {sku for sku, count in desk.available.items() if count == 0 and sku in desk.taken}
+    moved = desk.taken.keys() | desk.reserved.keys()
+    sold_out = {sku for sku, count in desk.available.items() if count == 0 and sku in moved}
     gone = {product.id for product in desk.products.values() if any(one.sku in sold_out for one in product.variants)}
     if gone:
         await inventory.refresh_flags(tx, gone)
     return results
+
+
+async def _move(
+    act: Callable[[dict[str, int], datetime], Awaitable[bool]], pieces: dict[str, int], moment: datetime
+) -> bool:
+    return not pieces or await act(pieces, moment)
 
 
 async def _redeem(tx: Store, desk: Desk) -> None:
@@ -152,8 +154,11 @@ async def _open(tx: Store, placements: Sequence[Placement]) -> Desk:
     available = await tx.stock.lock(sorted(skus)) if skus else {}
     offered = {one.order_id: one for one in placements if one.offer is not None}
     coupons = await tx.coupons.lock([one.offer.coupon.id for one in offered.values() if one.offer]) if offered else {}
+    spenders = {one.user_id for one in placements if one.use_store_credit and one.user_id is not None}
+    credit = await tx.credit_balances.lock(sorted(spenders)) if spenders else {}
     return Desk(
         available=available,
+        credit={key: balance for key, balance in credit.items()},  # noqa: C416 - the types differ
         versions=await tx.carts.versions([one.cart.id for one in placements]),
         products=await tx.products.by_ids({item.product_id for one in placements for item in one.cart.items}),
         held=await tx.claims.held(claims) if claims else set(),
@@ -184,18 +189,23 @@ def _decide(tx: Store, desk: Desk, placement: Placement) -> Order:
         raise InsufficientStock(short)
     lines = [line_of(*pair, item.quantity) for pair, item in zip(chosen, placement.cart.items, strict=True)]
     applied = _reduced(desk, placement, chosen)
-    figures = price_for(tx, lines, placement.shipping, placement.payment, applied)
+    figures, used = spending.reckon(
+        lambda payment: price_for(lines, placement.service, payment, applied),
+        placement.payment,
+        desk.credit.get(placement.user_id, 0) if placement.use_store_credit else 0,
+    )
     if placement.expected_total is not None and placement.expected_total != figures.total:
-        raise PriceChanged(quote=quote_of(tx.shop, chosen, figures, placement.shipping.pincode, desk.available))
-    if placement.payment is PaymentType.COD and not delivery.cod_offered(
-        tx.shop, placement.shipping.pincode, figures.total
-    ):
+        raise PriceChanged(quote=quote_of(tx.shop, chosen, figures, placement.service, desk.available))
+    order = _order(tx, placement, chosen, figures, applied, used)
+    if order.payment.type is PaymentType.COD and not placement.service.takes_cod(figures.total):
         raise CodUnavailable
+    moved = desk.reserved if order.status is OrderStatus.PLACED else desk.taken
     for sku, count in placement.demand.items():
         desk.available[sku] -= count
-        desk.taken[sku] = desk.taken.get(sku, 0) + count
+        moved[sku] = moved.get(sku, 0) + count
+    if used:
+        desk.credit[placement.user_id] -= used
     desk.versions[placement.cart.id] = -1  # the same cart again in this batch finds it gone
-    order = _order(tx, placement, chosen, figures, applied)
     if applied is not None:
         desk.redeemed.append(_redemption(order, applied))
     return order
@@ -235,16 +245,10 @@ def _variant(desk: Desk, placement: Placement, at: int) -> tuple[Product, Varian
 
 
 def price_for(
-    store: Store,
-    lines: Sequence[Line],
-    to: AddressFields,
-    payment: PaymentType | None,
-    applied: Applied | None = None,
+    lines: Sequence[Line], service: Service, payment: PaymentType | None, applied: Applied | None = None
 ) -> Amounts:
     """Amounts of lines delivered to an address and paid in some way, less a coupon."""
-    fee = store.shop.cod_fee if payment is PaymentType.COD else 0
-    intra = delivery.intra_state(store.shop, to.state, to.pincode)
-    agreed = terms(store.shop, intra_state=intra, cod_fee=fee)
+    agreed = service.terms(cod=payment is PaymentType.COD)
     return amounts.price(lines, agreed) if applied is None else amounts.price(*applied.on(lines, agreed))
 
 
@@ -266,6 +270,7 @@ def _order(
     chosen: Sequence[tuple[Product, Variant]],
     figures: Amounts,
     applied: Applied | None,
+    used: int,
 ) -> Order:
     moment = clock.now()
     items = [
@@ -274,8 +279,13 @@ def _order(
     ]
     by = str(placement.user_id) if placement.user_id else "guest"
     history = [HistoryEntry(status=OrderStatus.PLACED, at=moment, by=by)]
-    if placement.payment is PaymentType.COD:
-        history.append(HistoryEntry(status=OrderStatus.CONFIRMED, at=moment, by="system", note="cash on delivery"))
+    payment = OrderPayment(id=ObjectId(), type=placement.payment, status=PaymentStatus.PENDING)
+    if used and used == figures.total:
+        payment.type, payment.status = PaymentType.STORE_CREDIT, PaymentStatus.PAID
+    elif placement.means.window:
+        payment.expires_at = moment + placement.means.window
+    if payment.type in AT_ONCE:
+        history.append(HistoryEntry(status=OrderStatus.CONFIRMED, at=moment, by="system", note=AT_ONCE[payment.type]))
     return Order(
         id=placement.order_id,
         number=placement.number,
@@ -288,36 +298,53 @@ def _order(
         shipping=figures.shipping,
         tax=tax_totals(figures),
         total=figures.total,
-        payment=OrderPayment(id=ObjectId(), type=placement.payment, status=PaymentStatus.PENDING),
+        amount_paid=used,
+        payment=payment,
         shipping_address=placement.shipping,
         billing_address=placement.billing,
-        estimated_delivery=delivery.estimate(tx.shop, moment),
+        estimated_delivery=placement.service.arrives(moment, tx.shop.zone),
         notes=placement.notes,
         email=placement.email,
+        gstin=placement.gstin,
         user_id=placement.user_id,
         placed_at=moment,
         cart_key=placement.cart.key,
     )
 
 
-def _payment(order: Order) -> Payment:
+def _payments(order: Order, means: Means) -> list[Payment]:
+    """The rows of a new order: of the credit that it uses, and of what pays the rest."""
+    by_credit = [spending.row(order)] if order.amount_paid else []
+    return by_credit if order.payment.type is PaymentType.STORE_CREDIT else [*by_credit, first_payment(order, means)]
+
+
+def first_payment(order: Order, means: Means) -> Payment:
+    """The row of an order's newest attempt to be paid, which the sweep looks at if nobody else does."""
+    prepaid = means.window is not None
     return Payment(
         id=order.payment.id,
         order_id=order.id,
         buyer_id=order.user_id,
         type=order.payment.type,
-        provider=order.payment.type,
-        amount=order.total,
+        provider=means.provider,
+        amount=order.total - order.amount_paid,
+        expires_at=order.payment.expires_at,
+        vpa=means.vpa,
+        card_id=means.card_id,
+        scenario=means.scenario,
+        look_at=clock.now() + STARTED_WITHIN if prepaid else None,
     )
 
 
 def _sold(order: Order) -> list[Movement]:
+    sold = order.status is not OrderStatus.PLACED
     return [
         Movement(
             sku=item.sku,
             product_id=item.product_id,
-            on_hand_delta=-item.quantity,
-            reason=Reason.SOLD,
+            on_hand_delta=-item.quantity if sold else 0,
+            reserved_delta=0 if sold else item.quantity,
+            reason=Reason.SOLD if sold else Reason.RESERVED,
             order_id=order.id,
             actor_id=order.user_id,
         )
@@ -336,4 +363,4 @@ def _events(order: Order) -> list[Event]:
 
 def placed_body(order: Order) -> str:
     """The JSON of the 201, which a repeated request gets again to the letter."""
-    return OrderPlaced(order_id=order.id, order=answer(order)).model_dump_json()
+    return OrderPlaced(order_id=order.id, order=answer(order, 0)).model_dump_json()

@@ -1,6 +1,6 @@
 """The legal moves of an order, as data. The guarded update settles races."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from itertools import pairwise
 
@@ -31,6 +31,9 @@ NEXT: dict[OrderStatus, tuple[OrderStatus, ...]] = {
     S.CANCELLED: (),
     S.RETURNED_TO_ORIGIN: (),
 }
+# The one way back: an order that cancelled itself unpaid, whose payment came after all while its goods are still there.
+REVIVED = (S.CANCELLED, S.CONFIRMED)
+SYSTEM, EXPIRED = "system", "not paid in time"  # how the history tells of that: no person is called `system`
 CANCELLABLE = tuple(status for status, after in NEXT.items() if S.CANCELLED in after)
 EDITABLE = (S.PLACED, S.CONFIRMED)
 ALIASES = {"processing": S.PACKED}  # an older seed's name
@@ -43,7 +46,12 @@ class InvalidTransition(Problem):
 
     def __init__(self, now: OrderStatus, to: OrderStatus) -> None:
         super().__init__()
-        self.members = {"from": now, "to": to, "allowed": [str(one) for one in NEXT[now]]}
+        self.members = {"from": now, "to": to, "allowed": [str(one) for one in by_hand(now)]}
+
+
+def by_hand(status: OrderStatus) -> list[OrderStatus]:
+    """Where people can take an order from here. Only a payment confirms one."""
+    return [one for one in NEXT[status] if one is not S.CONFIRMED]
 
 
 def before(status: OrderStatus) -> list[OrderStatus]:
@@ -51,14 +59,21 @@ def before(status: OrderStatus) -> list[OrderStatus]:
     return [one for one, after in NEXT.items() if status in after]
 
 
-def is_path(statuses: Iterable[OrderStatus]) -> bool:
-    """Whether a history begins with placed and makes only legal moves."""
+def is_path(statuses: Iterable[OrderStatus], expired: Collection[int] = ()) -> bool:
+    """Whether a history begins with placed and makes only legal moves.
+
+    `expired`: the steps (by position) at which the order cancelled itself because nobody had paid.
+    """
     path = list(statuses)
-    return path[:1] == [S.PLACED] and all(after in NEXT[one] for one, after in pairwise(path))
+    return path[:1] == [S.PLACED] and all(
+        after in NEXT[one] or (at in expired and (one, after) == REVIVED)
+        for at, (one, after) in enumerate(pairwise(path))
+    )
 
 
-def allowed_actions(status: OrderStatus) -> list[str]:
-    """What can be done with an order now, for clients: `cancel`, `edit` and the statuses it can move to."""
-    acts = ["cancel"] if S.CANCELLED in NEXT[status] else []
+def allowed_actions(status: OrderStatus, more: Sequence[str] = (), *, payable: bool = False) -> list[str]:
+    """What can be done with an order now: `pay`, `cancel`, `edit`, `more`, and the statuses it can move to."""
+    acts = ["pay"] if payable else []
+    acts += ["cancel"] if S.CANCELLED in NEXT[status] else []
     acts += ["edit"] if status in EDITABLE else []
-    return acts + [f"status:{one}" for one in NEXT[status] if one is not S.CANCELLED]
+    return acts + list(more) + [f"status:{one}" for one in by_hand(status) if one is not S.CANCELLED]

@@ -10,10 +10,10 @@ from fastapi import Query
 from truestyle.auth.models import Caller
 from truestyle.kit.paging import Found, PageQuery
 from truestyle.kit.types import Id, Line, Timestamp
+from truestyle.orders.access import within
 from truestyle.orders.flow import OrderStatus
 from truestyle.orders.models import OrderAnswer
 from truestyle.orders.reading import answer
-from truestyle.orders.service import within
 from truestyle.payments.models import PaymentStatus
 from truestyle.store import Store
 
@@ -46,7 +46,9 @@ async def find(store: Store, caller: Caller, filters: Filters, query: PageQuery)
         where["placed_at"] = span
     if filters.q:
         where |= {"email": filters.q.casefold()} if "@" in filters.q else {"number": _beginning(filters.q.upper())}
-    return (await store.orders.find(where | within(caller), query)).map(answer)
+    return (await store.orders.find(where | within(caller), query)).map(
+        lambda one: answer(one, store.shop.return_window_days)
+    )
 
 
 def _beginning(text: str) -> dict[str, Any]:
@@ -55,4 +57,6 @@ def _beginning(text: str) -> dict[str, Any]:
 
 async def history(store: Store, caller: Caller, query: PageQuery) -> Found[OrderAnswer]:
     """One page of the caller's own orders."""
-    return (await store.orders.find({"user_id": caller.user_id, "archived_at": None}, query)).map(answer)
+    return (await store.orders.find({"user_id": caller.user_id, "archived_at": None}, query)).map(
+        lambda one: answer(one, store.shop.return_window_days)
+    )

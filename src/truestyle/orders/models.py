@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from truestyle.catalog.products.models import CURRENCY
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import Money, Paise
-from truestyle.kit.types import Email, Id, Line, Pincode, ShortLine, Text, Timestamp
+from truestyle.kit.types import Email, Flag, Gstin, Id, Line, OtpText, Pincode, ShortLine, Sku, Text, Timestamp, rule
 from truestyle.orders.flow import ALIASES, OrderStatus
-from truestyle.payments.models import PaymentStatus, PaymentType
+from truestyle.payments.models import PaymentStatus, PaymentType, Scenario
 from truestyle.users.addresses import ADDRESS_EXAMPLE, AddressFields, AddressWrite
+from truestyle.wallet.models import Vpa
 
 
 class LineTax(Answer):
@@ -46,12 +47,15 @@ class OrderItem(Answer):
     quantity: int
     unit_price: Paise
     mrp: Paise
+    list_price: Paise | None = None  # before its discount
     discount: Paise
     taxable_value: Paise
     tax: LineTax
     line_total: Paise
     returnable: bool
-    returned_quantity: int = 0
+    vendor_id: Id | None = None  # who sells it
+    returned_quantity: int = 0  # in returns and exchanges that are not rejected or cancelled
+    refunded_quantity: int = 0  # whose money was given back
     explanation: list[str]
 
 
@@ -73,12 +77,16 @@ class Tracking(Answer):
 
 
 class OrderPayment(Answer):
-    """The payment of an order. `action` tells the client what to do next, if anything."""
+    """The payment of an order: its newest attempt, or the one that paid.
+
+    `action` tells the client what to do next, if anything; an order that is not paid by `expires_at` cancels itself.
+    """
 
     id: Id
     type: PaymentType
     status: PaymentStatus
     action: dict[str, str] | None = None
+    expires_at: Timestamp | None = None
 
 
 class OrderFacts(Answer):
@@ -103,7 +111,12 @@ class OrderFacts(Answer):
     estimated_delivery: Timestamp | None = None
     notes: str | None = None
     email: str
+    gstin: str | None = None
     user_id: Id | None = None
+    exchange_id: Id | None = (
+        None  # of a replacement: the exchange that it is for, and the order that it replaces goods of
+    )
+    replaces: Id | None = None
     placed_at: Timestamp
 
 
@@ -112,13 +125,18 @@ class Order(Document, OrderFacts):
 
     items: list[OrderItem]
     cart_key: str
+    given_back: list[str] = Field(default_factory=list)  # what money was given back for: each only once
     archived_at: datetime | None = None
+    expired_at: datetime | None = None  # while it is cancelled because nobody paid in time
 
 
 class OrderItemAnswer(OrderItem):
     """A line as it is read."""
 
+    list_price: Paise | None = Field(default=None, exclude=True)
+    vendor_id: Id | None = Field(default=None, exclude=True)
     returned_quantity: int = Field(default=0, exclude=True)
+    refunded_quantity: int = Field(default=0, exclude=True)
     returnable: bool = Field(default=True, exclude=True)
     returnable_quantity: int = 0
 
@@ -134,10 +152,62 @@ class OrderAnswer(OrderFacts):
     version: int
 
 
-class PaymentChoice(Body):
-    """How the buyer pays."""
+class OrderLine(OrderItemAnswer):
+    """A line by itself, with the order that it is of; `version` is the order's."""
 
-    type: Literal[PaymentType.COD]
+    order_id: Id
+    order_number: str
+    order_status: OrderStatus
+    placed_at: Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
+    version: int
+
+
+class LineAdd(Body):
+    """A SKU that an order is to have too."""
+
+    order_id: Id
+    sku: Sku
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+
+    model_config = example({"order_id": "65af0b12c4a1d2e3f4a5b6c7", "sku": "KURTA-INDIGO-M", "quantity": 1})
+
+
+class LineChange(Body):
+    """How many pieces of a line there are to be."""
+
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1000)] = optional()
+
+
+class PaymentChoice(Body):
+    """How the buyer pays. `scenario` is for the sandbox alone: what it shall do."""
+
+    type: Literal[
+        PaymentType.COD,
+        PaymentType.UPI,
+        PaymentType.CARD,
+        PaymentType.STRIPE,
+        PaymentType.RAZORPAY,
+        PaymentType.SANDBOX,
+    ]
+    vpa: Vpa | None = Field(default=None, description="The buyer's UPI address; only with `upi`.")
+    card_id: Id | None = Field(default=None, description="One of the buyer's kept cards; only with `card`.")
+    scenario: Scenario | None = Field(default=None, description="Only with `sandbox`.")
+
+    @model_validator(mode="after")
+    def _belongs_to_its_type(self) -> "PaymentChoice":
+        owners = (("vpa", PaymentType.UPI), ("card_id", PaymentType.CARD), ("scenario", PaymentType.SANDBOX))
+        for name, owner in owners:
+            if getattr(self, name) is not None and self.type is not owner:
+                msg = f"{name} goes with the type {owner}"
+                raise rule(msg)
+        return self
+
+
+UseCredit = Annotated[
+    Flag, Field(description="Pay with one's store credit as far as it goes; `payment` pays the rest. Not for guests.")
+]
 
 
 class QuoteAsk(Body):
@@ -148,6 +218,7 @@ class QuoteAsk(Body):
     pincode: Pincode | None = None
     coupon_code: ShortLine | None = None
     payment_type: PaymentType | None = None
+    use_store_credit: UseCredit = False
 
     model_config = example({"pincode": "560038", "payment_type": "cod"})
 
@@ -185,6 +256,8 @@ class Quote(Answer):
     shipping: Paise
     tax: TaxTotals
     total: Paise
+    store_credit: Paise  # how much of the total it would pay
+    to_pay: Paise
     currency: str = CURRENCY
     deliverable: bool
     cod: CodTerms
@@ -202,6 +275,8 @@ class OrderPlace(Body):
     expected_total: Money | None = None
     notes: Annotated[Text, Field(max_length=1000)] | None = None
     email: Email | None = Field(default=None, description="Where to write to a guest.")
+    gstin: Gstin | None = Field(default=None, description="The buyer's GST number, for the invoice.")
+    use_store_credit: UseCredit = False
 
     model_config = example(
         {
@@ -210,6 +285,14 @@ class OrderPlace(Body):
             "email": "asha@example.com",
         }
     )
+
+
+class PayAgain(Body):
+    """Another way to pay an order that waits for its payment."""
+
+    payment: PaymentChoice
+
+    model_config = example({"payment": {"type": "upi"}})
 
 
 class OrderPlaced(Answer):
@@ -255,12 +338,47 @@ class Cancel(Body):
     model_config = example({"reason": "Ordered the wrong size"})
 
 
+class ItemChange(Body):
+    """How many pieces of a line there are to be (0 removes it), or of a SKU that is added."""
+
+    order_item_id: Id | None = None
+    sku: Sku | None = None
+    quantity: Annotated[int, Field(strict=True, ge=0, le=1000)]
+
+
 class OrderChange(Body):
-    """What may still be changed before packing."""
+    """What may still be changed before packing: address and lines only while it is to be paid on delivery."""
 
     notes: Annotated[Text, Field(max_length=1000)] | None = None
     address_id: Id = optional()
     address: AddressWrite = optional()
+    items: Annotated[list[ItemChange], Field(max_length=200)] = optional(
+        description="Lines that are to change, and SKUs to add; the other lines stay."
+    )
+
+
+class Lookup(Body):
+    """An order and where its mails go."""
+
+    number: Annotated[ShortLine, Field(max_length=30)]
+    email: Email
+
+    model_config = example({"number": "TS-26-000042", "email": "asha@example.com"})
+
+
+class LookupCode(Lookup):
+    """The code that was mailed."""
+
+    code: OtpText
+
+    model_config = example({"number": "TS-26-000042", "email": "asha@example.com", "code": "012345"})
+
+
+class FoundOrder(OrderAnswer):
+    """An order that its guest found again. `lookup_token` opens it for a while, as the header `X-Order-Token`."""
+
+    lookup_token: str
+    expires_in: int = Field(description="Seconds until the token ends.")
 
 
 class Track(Answer):

@@ -6,9 +6,8 @@ from bson import ObjectId
 
 from truestyle.catalog.products.models import Product, Variant
 from truestyle.kit import clock
-from truestyle.orders import delivery
 from truestyle.orders.amounts import Amounts, Priced
-from truestyle.orders.flow import OrderStatus, allowed_actions
+from truestyle.orders.flow import EDITABLE, OrderStatus, allowed_actions
 from truestyle.orders.models import (
     CodTerms,
     LineTax,
@@ -20,22 +19,39 @@ from truestyle.orders.models import (
     QuoteItem,
     TaxTotals,
 )
+from truestyle.orders.steps import returnable_until
 from truestyle.orders.tax import Tax
+from truestyle.payments.models import PaymentType
 from truestyle.setting_groups import ShopSettings
+from truestyle.shipping.service import Service
 
 
-def answer(order: Order) -> OrderAnswer:
-    """An order for its buyer or the staff."""
-    delivered = order.status is OrderStatus.DELIVERED
-    items = [
-        OrderItemAnswer(
-            **item.model_dump(),
-            returnable_quantity=item.quantity - item.returned_quantity if delivered and item.returnable else 0,
-        )
-        for item in order.items
-    ]
+def answer(order: Order, window_days: int) -> OrderAnswer:
+    """An order for its buyer or the staff. `window_days`: how long after delivery goods can be sent back."""
+    items = [item_answer(order, item, window_days) for item in order.items]
+    more = ["edit_items"] if lines_editable(order) else []
+    acts = allowed_actions(order.status, more, payable=payable(order))
     facts = {name: getattr(order, name) for name in OrderAnswer.model_fields if hasattr(order, name)}
-    return OrderAnswer.model_validate({**facts, "items": items, "allowed_actions": allowed_actions(order.status)})
+    return OrderAnswer.model_validate({**facts, "items": items, "allowed_actions": acts})
+
+
+def payable(order: Order) -> bool:
+    """Whether another way to pay may be tried: it waits for its payment, and still has time."""
+    ends = order.payment.expires_at
+    return order.status is OrderStatus.PLACED and ends is not None and clock.now() < ends
+
+
+def item_answer(order: Order, item: OrderItem, window_days: int) -> OrderItemAnswer:
+    """A line for whoever may see it."""
+    until = returnable_until(order, window_days) if item.returnable else None
+    left = item.quantity - item.returned_quantity if until is not None and clock.now() <= until else 0
+    return OrderItemAnswer(**item.model_dump(), returnable_quantity=left)
+
+
+def lines_editable(order: Order) -> bool:
+    """Whether its lines and its address may still change: before packing, and while nothing is paid."""
+    on_delivery = order.payment.type is PaymentType.COD and order.amount_paid == 0
+    return order.status in EDITABLE and on_delivery
 
 
 def frozen_item(product: Product, variant: Variant, priced: Priced, image_url: str | None) -> OrderItem:
@@ -53,11 +69,13 @@ def frozen_item(product: Product, variant: Variant, priced: Priced, image_url: s
         quantity=line.quantity,
         unit_price=line.unit_price,
         mrp=line.mrp,
+        list_price=line.list_price,
         discount=line.discount,
         taxable_value=priced.tax.taxable,
         tax=line_tax(priced.tax),
         line_total=priced.total,
         returnable=product.returnable,
+        vendor_id=product.vendor_id,
         explanation=priced.explanation,
     )
 
@@ -77,11 +95,11 @@ def quote_of(
     shop: ShopSettings,
     chosen: Sequence[tuple[Product, Variant]],
     figures: Amounts,
-    pincode: str,
+    service: Service,
     available: dict[str, int],
+    store_credit: int = 0,
 ) -> Quote:
-    """What the lines would cost, delivered to a PIN code."""
-    there = delivery.deliverable(pincode)
+    """What the lines would cost, delivered to a PIN code, and how many paise of it store credit would pay."""
     items = [
         QuoteItem(
             product_id=product.id,
@@ -106,7 +124,9 @@ def quote_of(
         shipping=figures.shipping,
         tax=tax_totals(figures),
         total=figures.total,
-        deliverable=there,
-        cod=CodTerms(available=delivery.cod_offered(shop, pincode, figures.total), fee=shop.cod_fee),
-        estimated_delivery=delivery.estimate(shop, clock.now()) if there else None,
+        store_credit=store_credit,
+        to_pay=figures.total - store_credit,
+        deliverable=service.deliverable,
+        cod=CodTerms(available=service.takes_cod(figures.total), fee=service.cod_fee),
+        estimated_delivery=service.arrives(clock.now(), shop.zone) if service.deliverable else None,
     )

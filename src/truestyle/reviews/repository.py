@@ -24,6 +24,7 @@ class Reviews(Repository[Review]):
     """One row a person and product."""
 
     document, name = Review, "user_reviews"
+    public = True
     indexes = (
         IndexModel([("user_id", ASCENDING), ("product_id", ASCENDING)], unique=True),
         *(
@@ -42,6 +43,12 @@ class Reviews(Repository[Review]):
         """One more or fewer found it helpful."""
         # Follows from the vote, which has its own entry in the trail.
         await self.unwatched.update_one({"_id": key}, {"$inc": {"helpful": by}}, session=self.session)
+
+    async def set_helpful(self, key: ObjectId, count: int) -> None:
+        """Set how many found it helpful, counted anew."""
+        await self.unwatched.update_one(  # follows from the votes
+            {"_id": key}, {"$set": {"helpful": count}}, session=self.session
+        )
 
     async def of_product(self, product_id: ObjectId) -> list[ObjectId]:
         """The ids of a product's reviews."""

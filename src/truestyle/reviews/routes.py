@@ -8,7 +8,7 @@ from truestyle.auth.errors import EmailNotVerified
 from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, SignedInCaller, Version, allowed
-from truestyle.infra.http.route import gathered, router
+from truestyle.infra.http.route import changing, gathered, router
 from truestyle.kit.errors import Duplicate, Forbidden, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -64,21 +64,12 @@ async def get_user_review(review_id: Id, store: Db, caller: MaybeCaller) -> Revi
     return await service.get(store, caller, review_id)
 
 
+@changing(routes, "/user-reviews/{review_id}", responses=responses(NotFound, Forbidden, VersionConflict))
 async def change_user_review(
     review_id: Id, body: ReviewChange, store: Db, caller: SignedInCaller, version: Version
 ) -> ReviewAnswer:
     """Change one's own review."""
     return await service.change(store, caller, review_id, body, version)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/user-reviews/{review_id}",
-        change_user_review,
-        methods=[_method],
-        responses=responses(NotFound, Forbidden, VersionConflict),
-        name=f"{_verb}_user_review",
-    )
 
 
 @routes.put("/user-reviews/{review_id}/status", responses=responses(NotFound))
@@ -127,21 +118,12 @@ async def get_user_rating(rating_id: Id, store: Db, caller: SignedInCaller) -> U
     return await store.ratings.get(rating_id, **stars.own(caller))
 
 
+@changing(routes, "/user-ratings/{rating_id}", responses=responses(NotFound, VersionConflict))
 async def change_user_rating(
     rating_id: Id, body: RatingChange, store: Db, caller: SignedInCaller, version: Version
 ) -> UserRating:
     """Give other stars."""
     return await stars.change(store, caller, rating_id, body, version)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/user-ratings/{rating_id}",
-        change_user_rating,
-        methods=[_method],
-        responses=responses(NotFound, VersionConflict),
-        name=f"{_verb}_user_rating",
-    )
 
 
 @routes.delete("/user-ratings/{rating_id}", status_code=204, responses=responses(NotFound, InUse))

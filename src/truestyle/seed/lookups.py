@@ -7,16 +7,17 @@ from truestyle.catalog.lookups import Lookup
 from truestyle.kit.resource import to_slug
 from truestyle.orders.flow import OrderStatus
 from truestyle.payments.models import PaymentStatus
+from truestyle.returns.flow import ReturnStatus
 from truestyle.store import Store
 from truestyle.users.models import UserStatus
 
-RETURN = ("requested", "approved", "rejected", "picked_up", "received", "completed", "cancelled")
+RETURN = tuple(one for one in ReturnStatus if one is not ReturnStatus.REPLACEMENT_SHIPPED)
 SYSTEM: dict[type[Lookup], Sequence[str]] = {
     lookups.UserStatusRow: tuple(UserStatus),
     lookups.ReviewStatusRow: ("pending", "approved", "rejected"),
     lookups.OrderStatusRow: tuple(OrderStatus),
     lookups.ReturnStatusRow: RETURN,
-    lookups.ExchangeStatusRow: (*RETURN[:5], "replacement_shipped", *RETURN[5:]),
+    lookups.ExchangeStatusRow: tuple(ReturnStatus),
     lookups.PaymentTypeRow: ("cod", "upi", "card", "stripe", "razorpay", "sandbox"),
     lookups.PaymentStatusRow: tuple(PaymentStatus),
     lookups.CouponStatusRow: ("active", "inactive"),

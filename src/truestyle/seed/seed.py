@@ -9,6 +9,7 @@ from truestyle.auth.repository import SUBJECT
 from truestyle.kit.errors import Duplicate
 from truestyle.kit.types import canonical_email
 from truestyle.seed.lookups import seed_lookups
+from truestyle.seed.zones import seed_zones
 from truestyle.settings import SettingsRefusedError
 from truestyle.users.models import Register, User
 
@@ -29,6 +30,7 @@ async def essentials(shop: "Shop") -> None:
     if granted:
         shop.push.saw(SUBJECT, await store.versions.bump(SUBJECT))
     await seed_lookups(store)
+    await seed_zones(store)
     auth_settings = shop.settings.auth
     if auth_settings.seed_admin_email and auth_settings.seed_admin_password:
         email = canonical_email(auth_settings.seed_admin_email)

@@ -1,5 +1,6 @@
 """The audit trail in MongoDB."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -42,6 +43,17 @@ class Trail(Repository[Entry]):
             session=self.session,
         )
         return bytes(fields[-1][1]["seal"])
+
+    async def between(self, after: int, upto: int, resources: Sequence[str]) -> list[Entry]:
+        """The sealed entries of these collections after one place in the chain, up to another, in its order."""
+        where = {"seq": {"$gt": after, "$lte": upto}, "resource": {"$in": list(resources)}}
+        rows = await self.collection.find(where, sort=[("seq", 1)], session=self.session).to_list()
+        return [Entry.load(row) for row in rows]
+
+    async def newest(self, resource: str) -> ObjectId | None:
+        """The newest entry of a collection."""
+        row = await self.collection.find_one({"resource": resource}, {"_id": 1}, sort=[("_id", -1)])
+        return None if row is None else row["_id"]
 
     async def forget(self, user_id: ObjectId) -> None:
         """Erase what the trail tells of a person; that something was done, when and by whom stays in the chain."""

@@ -9,7 +9,7 @@ from truestyle.auth.models import Caller, Message
 from truestyle.auth.permissions import Permission
 from truestyle.deps import Db, DeviceDep, ShopDep, SignedInCaller, Version, allowed
 from truestyle.infra.http.limits import Limit, limited
-from truestyle.infra.http.route import gathered, router
+from truestyle.infra.http.route import changing, gathered, router
 from truestyle.kit.errors import Duplicate, InUse, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -71,19 +71,10 @@ async def get_user(user_id: Id, store: Db, _: Reader) -> UserAnswer:
     return (await store.users.get(user_id)).answer(store.shop)
 
 
+@changing(routes, "/{user_id}", responses=responses(NotFound, Duplicate, VersionConflict))
 async def change_user(user_id: Id, body: UserChange, store: Db, _: Writer, version: Version) -> UserAnswer:
     """Change an account's data; what is left out stays."""
     return (await administration.change(store, user_id, body, version)).answer(store.shop)
-
-
-for _method in ("PUT", "PATCH"):
-    routes.add_api_route(
-        "/{user_id}",
-        change_user,
-        methods=[_method],
-        responses=responses(NotFound, Duplicate, VersionConflict),
-        name="change_user" if _method == "PUT" else "patch_user",
-    )
 
 
 @routes.put("/{user_id}/role", responses=responses(NotFound, InUse, StepUpRequired))

@@ -12,6 +12,9 @@ from truestyle.kit.documents import Answer
 from truestyle.kit.paging import PageQuery
 from truestyle.orders.models import OrderAnswer
 from truestyle.orders.reading import answer
+from truestyle.returns.flow import Kind
+from truestyle.returns.models import ExchangeAnswer, ReturnAnswer
+from truestyle.returns.reading import answer as returned
 from truestyle.shop import Shop
 from truestyle.store import Store
 from truestyle.users import administration
@@ -32,6 +35,7 @@ class PersonalData(Answer):
     cards: list[CardAnswer]
     upis: list[UpiAnswer]
     orders: list[OrderAnswer]
+    returns: list[ReturnAnswer | ExchangeAnswer]
     cart: list[dict[str, Any]]
     wishlist: list[dict[str, Any]]
     reviews: list[dict[str, Any]]
@@ -48,7 +52,7 @@ async def export(shop: Shop, caller: Caller) -> PersonalData:
     store, user = shop.store, await shop.store.users.get(caller.user_id)
     mine = {"user_id": caller.user_id}
     mine_too = {"owner_id": caller.user_id, **files.PICTURE}
-    orders = [answer(one) async for one in store.orders.every(mine)]
+    orders = [answer(one, store.shop.return_window_days) async for one in store.orders.every(mine)]
     cart, wishlist = await store.carts.first(mine), await store.wishlists.first(mine)
     sessions = (await store.sessions.find(mine, NEWEST)).items
     factor = await store.second_factors.of(caller.user_id)
@@ -60,6 +64,7 @@ async def export(shop: Shop, caller: Caller) -> PersonalData:
         cards=[one.answer() async for one in store.cards.every(mine)],
         upis=[one.answer() async for one in store.upis.every(mine)],
         orders=orders,
+        returns=[returned(one) async for one in store.returns.every({"kind": {"$in": list(Kind)}, **mine})],
         cart=[one.model_dump(mode="json") for one in cart.items] if cart else [],
         wishlist=[one.model_dump(mode="json") for one in wishlist.items] if wishlist else [],
         reviews=[one.model_dump(mode="json") async for one in store.reviews.every(mine)],

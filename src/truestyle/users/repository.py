@@ -25,6 +25,7 @@ class Users(Repository[User]):
         IndexModel([("role", 1), ("status", 1), ("_id", -1)]),
         IndexModel([("status", 1), ("_id", -1)]),
         IndexModel([("words", 1), ("_id", -1)]),
+        IndexModel([("created_at", 1), ("_id", 1)]),
         IndexModel(
             [("google.issuer", 1), ("google.subject", 1)],
             unique=True,
@@ -41,9 +42,17 @@ class Users(Repository[User]):
         """The account that this person of Google's signs in to."""
         return await self.first({"google.issuer": issuer, "google.subject": subject})
 
-    async def standing(self, user_id: ObjectId) -> dict[str, Any] | None:
+    async def standing(self, user_id: ObjectId) -> Row | None:
         """Only `role`, `status` and `mfa_enabled`: what every request needs."""
-        return await self.collection.find_one({"_id": user_id}, {"role": 1, "status": 1, "mfa_enabled": 1})
+        return (await self.standings([user_id])).get(user_id)
+
+    async def standings(self, ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:
+        """The same of several."""
+        return {row["_id"]: row for row in await self.rows(ids, ("role", "status", "mfa_enabled"))}
+
+    async def emails(self, ids: Sequence[ObjectId]) -> dict[ObjectId, str]:
+        """The addresses of these accounts, but of those that are gone."""
+        return {row["_id"]: row["email"] for row in await self.rows(ids, ("email",)) if row.get("email")}
 
     async def touch(self, user_id: ObjectId, **where: Any) -> bool:
         """Take the write lock of an account, so that what belongs to it changes one at a time; whether it matched."""

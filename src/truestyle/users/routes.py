@@ -6,7 +6,7 @@ from fastapi import Depends, Form, Path, Request, Response, UploadFile
 
 from truestyle.deps import Db, ShopDep, SignedInCaller, Version
 from truestyle.files.models import FileRefused, FileTooLarge, InvalidImage
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import LINE_PATTERN, Id, Pincode
@@ -76,21 +76,12 @@ async def get_address(address_id: Id, store: Db, caller: SignedInCaller) -> Addr
     return await store.addresses.get(address_id, user_id=caller.user_id)
 
 
+@changing(book, "/user-address/{address_id}", responses=responses(NotFound, VersionConflict))
 async def change_address(
     address_id: Id, body: AddressBookChange, store: Db, caller: SignedInCaller, version: Version
 ) -> Address:
     """Change an address; what is left out stays."""
     return await service.change_address(store, caller, address_id, body, version)
-
-
-for _method in ("PUT", "PATCH"):
-    book.add_api_route(
-        "/user-address/{address_id}",
-        change_address,
-        methods=[_method],
-        responses=responses(NotFound, VersionConflict),
-        name="change_address" if _method == "PUT" else "patch_address",
-    )
 
 
 @book.delete("/user-address/{address_id}", status_code=204, responses=responses(NotFound))

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Response
 
 from truestyle.deps import Db, ShopDep, SignedInCaller, Version
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import Duplicate, NotFound, VersionConflict, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -36,6 +36,7 @@ async def get_card(card_id: Id, store: Db, caller: SignedInCaller) -> CardAnswer
     return (await store.cards.get(card_id, user_id=caller.user_id)).answer()
 
 
+@changing(routes, "/card-details/{card_id}", responses=responses(NotFound, VersionConflict))
 async def change_card(
     card_id: Id, body: CardChange, shop: ShopDep, caller: SignedInCaller, version: Version
 ) -> CardAnswer:
@@ -69,6 +70,7 @@ async def get_upi(upi_id: Id, store: Db, caller: SignedInCaller) -> UpiAnswer:
     return (await store.upis.get(upi_id, user_id=caller.user_id)).answer()
 
 
+@changing(routes, "/upi-details/{upi_id}", responses=responses(NotFound, Duplicate, VersionConflict))
 async def change_upi(upi_id: Id, body: UpiChange, store: Db, caller: SignedInCaller, version: Version) -> UpiAnswer:
     """Change a UPI address, or make it the default."""
     return (await service.change_upi(store, caller, upi_id, body, version)).answer()
@@ -78,20 +80,3 @@ async def change_upi(upi_id: Id, body: UpiChange, store: Db, caller: SignedInCal
 async def remove_upi(upi_id: Id, store: Db, caller: SignedInCaller) -> None:
     """Keep a UPI address no more; the newest left becomes the default."""
     await service.remove_upi(store, caller, upi_id)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/card-details/{card_id}",
-        change_card,
-        methods=[_method],
-        responses=responses(NotFound, VersionConflict),
-        name=f"{_verb}_card",
-    )
-    routes.add_api_route(
-        "/upi-details/{upi_id}",
-        change_upi,
-        methods=[_method],
-        responses=responses(NotFound, Duplicate, VersionConflict),
-        name=f"{_verb}_upi",
-    )

@@ -29,9 +29,17 @@ GUARDED = [
     ("POST", "/role-permissions"),
     ("PUT", f"/role-permissions/{NOWHERE}"),
     ("PATCH", f"/role-permissions/{NOWHERE}"),
+    ("POST", f"/orders/{NOWHERE}/refund"),
+    *(("POST", f"/payments/{NOWHERE}/refunds/{NOWHERE}/{act}") for act in ("confirm", "fail", "retry")),
+    *(("PUT", f"/{kind}/{NOWHERE}/status") for kind in ("returns", "exchanges")),
     ("DELETE", f"/role-permissions/{NOWHERE}"),
 ]
 BODIES = {
+    f"/orders/{NOWHERE}/refund": {"reason": "x"},
+    f"/returns/{NOWHERE}/status": {"status": "completed"},
+    f"/exchanges/{NOWHERE}/status": {"status": "replacement_shipped"},
+    f"/payments/{NOWHERE}/refunds/{NOWHERE}/confirm": {"reference": "x"},
+    f"/payments/{NOWHERE}/refunds/{NOWHERE}/fail": {"reason": "x"},
     "/users/create-admin": {"email": "x@example.com", "password": PASSWORD, "full_name": "X"},
     "/roles": {"code": "packer", "name": "Packer"},
     "/permissions": {"code": "reports:read"},
@@ -64,6 +72,9 @@ async def test_these_want_a_fresh_code_of_whoever_has_mfa_and_of_nobody_else(
 async def test_reading_and_other_writes_want_none(meera: Phone, shopper: make.Person) -> None:
     for path in ("/users", "/roles", "/permissions", "/role-permissions", "/audit"):
         assert (await meera.client.get(path, headers=meera.headers)).status_code == 200
+    for kind, status in (("returns", "received"), ("exchanges", "completed")):  # no money moves
+        answer = await meera.client.put(f"/{kind}/{NOWHERE}/status", json={"status": status}, headers=meera.headers)
+        assert answer.status_code == 404
     path, body = f"/users/{shopper.user.id}", {"full_name": "Asha"}
     assert (await meera.client.put(path, json=body, headers=meera.headers)).status_code == 200
 

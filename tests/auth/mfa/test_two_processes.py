@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from tests import make
 from tests.auth.mfa.phone import Phone, refused, with_mfa
 from tests.conftest import make_settings
 from tests.running import environment, running, running_redis
+from tests.soon import soon
 from truestyle.shop import Shop
 
 Two = tuple[httpx.AsyncClient, httpx.AsyncClient]
@@ -59,11 +61,14 @@ async def test_switched_on_here_it_holds_there_within_a_second(two: Two, shop: S
     other, who = at(here, two[1]), await make.person(shop)
     path, body = f"/users/{who.user.id}/role", {"role": "staff"}
     await here.post("/auth/mfa/disable", {"password": "a long and unlikely phrase", "code": await here.fresh()})
-    await asyncio.sleep(1)
-    assert (await other.client.put(path, json=body, headers=here.headers)).status_code == 200  # and is remembered
+
+    async def answers(status: int) -> bool:
+        return (await other.client.put(path, json=body, headers=here.headers)).status_code == status
+
+    await soon(partial(answers, 200))  # and is remembered
     await here.set_up()
     await here.enable()
-    await asyncio.sleep(1)
+    await soon(partial(answers, 403))
     refused(await other.client.put(path, json=body, headers=here.headers), 403, "step_up_required")
     assert (await here.step_up()).status_code == 200
     assert (await other.client.put(path, json=body, headers=here.headers)).status_code == 200

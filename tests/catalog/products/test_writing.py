@@ -13,6 +13,7 @@ from truestyle.shop import Shop
 
 WRITABLE = {
     *("name", "description", "gender", "tags", "status", "seo", "hsn_code", "country_of_origin", "manufacturer"),
+    "importer",
     *("net_quantity", "max_per_order", "returnable", "size_chart", "mrp", "price", "discount"),
 }
 OPTION = {"sku", "size", "color", "attributes", "mrp", "price", "barcode", "image_id"}

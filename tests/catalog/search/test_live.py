@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from httpx import AsyncClient
 from tests import make
 from tests.catalog.products.test_writing import Staff
 from tests.running import environment, running
+from tests.soon import soon
 from truestyle.catalog.search.live import built
 from truestyle.infra import feed as feeds
+from truestyle.kit import transactions
 from truestyle.kit.errors import Unavailable
 from truestyle.shop import Shop
 
@@ -40,6 +43,25 @@ async def test_what_was_just_written_is_found_at_once(writer: Staff, client: Asy
         assert len(await found(client, f"q=marigold&price_max={number + 1}&price_min={number + 1}")) == 1
     await client.delete(f"/products/{page['id']}", headers=writer.headers)
     assert len(await found(client, "q=marigold")) == 19
+
+
+async def test_a_list_has_what_was_just_written(writer: Staff, client: AsyncClient, shop: Shop) -> None:
+    async def listed(query: str) -> int:
+        return int((await client.get(f"/products?{query}", headers={"cache-control": "no-cache"})).json()["total"])
+
+    for number in range(20):
+        page = await writer.create(name=f"Marigold {number} shawl", price="100", tags=["new"])
+        assert (await listed("tag=new"), await listed("price_min=100")) == (number + 1, 1)
+        await writer.put(page["id"], {"price": f"{number + 1}"})
+        assert await listed(f"tag=new&price_max={number + 1}&price_min={number + 1}") == 1
+        await soon(partial(up_to_date, shop))  # then it is the index that is asked
+        assert (await listed("tag=new"), await listed("price_min=100")) == (number + 1, 0)
+    await client.delete(f"/products/{page['id']}", headers=writer.headers)
+    assert await listed("tag=new") == 19
+
+
+async def up_to_date(shop: Shop) -> bool:
+    return shop.search.with_all(transactions.latest()) is not None
 
 
 async def test_it_follows_names_of_lookups_and_the_tree(writer: Staff, client: AsyncClient, admin: make.Person) -> None:
@@ -103,21 +125,27 @@ async def test_searches_at_the_same_time_as_writes_are_whole(writer: Staff, clie
     assert len(await found(client, "q=chanderi&page_size=100")) == 25
 
 
-async def test_another_process_finds_it_within_a_second(client: AsyncClient, shop: Shop, tmp_path: Path) -> None:
+async def test_another_process_finds_it_within_a_second(
+    client: AsyncClient, shop: Shop, writer: Staff, tmp_path: Path
+) -> None:
     with running(["serve", "--workers", "1"], environment(shop.settings), tmp_path) as other:
         async with AsyncClient(base_url=f"{other.url}/api/v1") as there:
-            assert await found(there, "q=kalamkari") == set()
+
+            async def finds(count: int) -> bool:
+                return len(await found(there, "q=kalamkari")) == count
+
+            assert await finds(0)
             for number in range(5):
                 product = await make.product(shop, name=f"Kalamkari {number}")
-                ends = time.monotonic() + 1
-                while len(await found(there, "q=kalamkari")) <= number:
-                    assert time.monotonic() < ends
-                    await asyncio.sleep(0.01)
+                await soon(partial(finds, number + 1))
             await client.delete(f"/products/{product.id}", headers=(await make.person(shop, "admin")).headers)
-            ends = time.monotonic() + 1
-            while len(await found(there, "q=kalamkari")) > 4:
-                assert time.monotonic() < ends
-                await asyncio.sleep(0.01)
+            await soon(partial(finds, 4))
+            for number in range(20):  # and at once where the asker says what it was told to be written
+                body = {"name": f"Ajrakh {number}", "price": "1", "tags": ["new"]}
+                told = await client.post("/products", json=body, headers=writer.headers)
+                assert told.status_code == 201, told.text
+                version = {"x-store-version": told.headers["x-store-version"]}
+                assert (await there.get("/products?tag=new", headers=version)).json()["total"] == number + 1
 
 
 class TestDoubt:

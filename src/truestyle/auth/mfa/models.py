@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from truestyle.auth.models import OtpText, Token
+from truestyle.auth.models import Token
 from truestyle.kit.documents import Answer, Body, Document, example
-from truestyle.kit.types import Id, Timestamp
+from truestyle.kit.types import Id, OtpText, Timestamp
 from truestyle.users.models import Password
 
 # Six digits, or a recovery code; spaces and hyphens inside do not matter, nor does case.

@@ -11,6 +11,7 @@ from truestyle.catalog.lookups import Category
 from truestyle.catalog.products.models import Product, Variant
 from truestyle.catalog.products.pricing import effective
 from truestyle.catalog.tree import DEEPEST
+from truestyle.infra.workbook import MONEY, TEXT, USUAL_WIDTH, Heading
 from truestyle.inventory.models import Stock
 from truestyle.kit import money
 from truestyle.setting_groups import ShopSettings
@@ -18,6 +19,13 @@ from truestyle.store import Store
 
 BATCH = 200  # products held at once
 COLUMNS = own.COLUMNS
+AS_TEXT = frozenset({"slug", "hsn_code", "sku", "size", "color", "barcode"})
+AMOUNTS = frozenset({"mrp", "price"})
+WIDTHS = {"name": 32, "description": 40, "categories": 32, "sku": 24, "slug": 24, "image": 32}
+HEADINGS = [
+    Heading(name, MONEY if name in AMOUNTS else TEXT if name in AS_TEXT else None, WIDTHS.get(name, USUAL_WIDTH))
+    for name in COLUMNS
+]
 Cell = str | int | Decimal
 Row = Sequence[Cell]  # a cell a column; text is as spreadsheets may have it
 
@@ -27,21 +35,22 @@ async def batches(store: Store, where: Mapping[str, Any]) -> AsyncIterator[list[
 
     No cursor stays open, so a slow reader costs nothing. Each product is told as it stands when its turn comes.
     """
-    places = _places(await store.of(Category).all())
+    places = places_of(await store.of(Category).all())
     last: ObjectId | None = None
     while found := await store.products.following(where, last, BATCH):
         last = found[-1].id
         stock = {row.sku: row for row in await store.stock.of_products([one.id for one in found])}
-        yield [row for one in found for row in _rows(one, stock, places, store.shop)]
+        yield [row for one in found for row in rows_of(one, stock, places, store.shop)]
 
 
-def _rows(
+def rows_of(
     product: Product, stock: Mapping[str, Stock], places: Mapping[ObjectId, Sequence[str]], shop: ShopSettings
 ) -> list[Row]:
-    shared = _shared(product, places, shop)
+    """A row a variant, with the stock by SKU and the way down to each category."""
+    shared = shared_cells(product, places, shop)
     rows: list[Row] = []
     for at, variant in enumerate(product.variants):
-        cells = {**(_own_picture(variant, shop) if at else shared), **_variant(product, variant, stock)}
+        cells = {**(own_picture(variant, shop) if at else shared), **variant_cells(product, variant, stock)}
         rows.append([_safe(cells.get(name, "")) for name in COLUMNS])
     return rows
 
@@ -52,7 +61,10 @@ def _safe(cell: Cell | None) -> Cell:
     return table.escaped(cell) if isinstance(cell, str) else cell
 
 
-def _shared(product: Product, places: Mapping[ObjectId, Sequence[str]], shop: ShopSettings) -> dict[str, Cell | None]:
+def shared_cells(
+    product: Product, places: Mapping[ObjectId, Sequence[str]], shop: ShopSettings
+) -> dict[str, Cell | None]:
+    """What all variants of a product have in common, by column; text as it is."""
     discount = product.discount
     images = sorted(product.images, key=lambda one: one.position)
     return {
@@ -68,6 +80,7 @@ def _shared(product: Product, places: Mapping[ObjectId, Sequence[str]], shop: Sh
         "hsn_code": product.hsn_code,
         "country_of_origin": product.country_of_origin,
         "manufacturer": product.manufacturer,
+        "importer": product.importer,
         "net_quantity": product.net_quantity,
         "max_per_order": product.max_per_order,
         "returnable": "true" if product.returnable else "false",
@@ -79,7 +92,8 @@ def _shared(product: Product, places: Mapping[ObjectId, Sequence[str]], shop: Sh
     }
 
 
-def _variant(product: Product, variant: Variant, stock: Mapping[str, Stock]) -> dict[str, Cell | None]:
+def variant_cells(product: Product, variant: Variant, stock: Mapping[str, Stock]) -> dict[str, Cell | None]:
+    """What a variant has of its own, by column; text as it is."""
     mrp, price = effective(product, variant)
     row = stock.get(variant.sku)
     return {
@@ -95,11 +109,12 @@ def _variant(product: Product, variant: Variant, stock: Mapping[str, Stock]) -> 
     }
 
 
-def _own_picture(variant: Variant, shop: ShopSettings) -> dict[str, Cell | None]:
+def own_picture(variant: Variant, shop: ShopSettings) -> dict[str, Cell | None]:
+    """What stands for pictures on the rows below a product's first."""
     return {"image": shop.file_url(variant.image_id)} if variant.image_id else {}
 
 
-def _places(rows: Sequence[Category]) -> dict[ObjectId, list[str]]:
+def places_of(rows: Sequence[Category]) -> dict[ObjectId, list[str]]:
     """Each category's names from the top of the tree."""
     known = {row.id: row for row in rows}
     found: dict[ObjectId, list[str]] = {}

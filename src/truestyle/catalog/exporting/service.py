@@ -12,9 +12,9 @@ import structlog
 
 from truestyle.auth.models import Caller
 from truestyle.catalog.exporting import rows
-from truestyle.catalog.exporting.workbook import MOST_ROWS, Workbook
 from truestyle.catalog.products.models import ProductStatus
 from truestyle.catalog.products.service import own
+from truestyle.infra.workbook import MOST_ROWS, Workbook
 from truestyle.kit.errors import ValidationFailed
 from truestyle.store import Store
 
@@ -76,7 +76,7 @@ async def _csv(store: Store, where: Mapping[str, Any]) -> AsyncIterator[bytes]:
 
 async def _workbook(store: Store, where: Mapping[str, Any]) -> AsyncIterator[bytes]:
     with tempfile.TemporaryFile() as file:
-        with Workbook(file) as book:
+        with Workbook(file, "Products", rows.HEADINGS) as book:
             async for batch in rows.batches(store, where):
                 await asyncio.to_thread(book.write, batch)
             await asyncio.to_thread(book.close)

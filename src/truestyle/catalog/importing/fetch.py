@@ -5,7 +5,6 @@ that was checked, so that no second answer of the DNS can lead elsewhere. Redire
 """
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections import Counter
@@ -17,6 +16,8 @@ from urllib.parse import urljoin
 
 import httpx
 
+from truestyle.infra.outward import public
+
 AT_ONCE = 4
 TIMEOUT = 5.0  # seconds to connect, and between two pieces of an answer
 DEADLINE = 20.0  # seconds for one picture altogether
@@ -25,7 +26,6 @@ REDIRECTS = 3
 MOST_BYTES = 5_242_880
 PORTS = {"http": 80, "https": 443}
 HEADERS = {"user-agent": "truestyle-import", "accept": "image/*", "accept-encoding": "identity"}
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 async def anything(content: BinaryIO) -> None:
@@ -135,18 +135,6 @@ class Fetcher:
             message = f"{host} is not a public address"
             raise NotFetchedError(message)
         return min(addresses, key=lambda one: ":" in one)  # an IPv4 one before others: it is reached more often
-
-
-def public(address: str) -> bool:
-    """Whether an IP address is anybody's on the internet: not private, local, reserved or a way around that."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner is not None and not public(str(inner)):
-            return False
-    return ip.is_global and not ip.is_multicast
 
 
 def _host(url: httpx.URL) -> str:

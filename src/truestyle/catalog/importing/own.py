@@ -15,13 +15,17 @@ from truestyle.catalog.products.models import DiscountType
 
 COLUMNS = (
     *("slug", "name", "description", "brand", "categories", "product_type", "occasions", "gender", "tags", "status"),
-    *("hsn_code", "country_of_origin", "manufacturer", "net_quantity", "max_per_order", "returnable"),
+    *("hsn_code", "country_of_origin", "manufacturer", "importer", "net_quantity"),
+    *("max_per_order", "returnable"),
     *("discount", "seo_title", "seo_description"),
     *("sku", "size", "color", "attributes", "mrp", "price", "barcode", "stock", "image", "image_alt"),
 )
 FIELDS = {name: name for name in COLUMNS}
 NEEDED = ("slug", "sku", "price")
-PLAIN = (*("name", "description", "gender", "status", "hsn_code", "country_of_origin", "manufacturer", "net_quantity"),)
+PLAIN = (
+    *("name", "description", "gender", "status", "hsn_code"),
+    *("country_of_origin", "manufacturer", "importer", "net_quantity"),
+)
 VARIANT = ("sku", "size", "color", "mrp", "price", "barcode")  # a row with none of these only adds pictures
 ART, ART_PARTS = "art:", 3
 GUARD, GUARDED = "\\", "\\|>="

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, StringConstraints, field_serializer, model_validator
 
 from truestyle.catalog.lookups import SizeChart
+from truestyle.catalog.products.fitting import Fit, FitCounts
 from truestyle.kit import money
 from truestyle.kit.documents import Answer, Body, Document, example, optional
 from truestyle.kit.money import Money, Paise
@@ -181,6 +182,7 @@ class Product(Document):
     hsn_code: str | None = None
     country_of_origin: str | None = None
     manufacturer: str | None = None
+    importer: str | None = None
     net_quantity: str | None = None
     max_per_order: int | None = None
     returnable: bool = True
@@ -202,6 +204,7 @@ class Product(Document):
     rating: Rating = Field(default_factory=Rating)
     rating_sum: int = 0  # of all stars: what the average is made of
     popularity: int = 0
+    fit: FitCounts = Field(default_factory=FitCounts)
 
     def variant(self, sku: str) -> Variant | None:
         """The variant with this SKU."""
@@ -240,6 +243,7 @@ class ProductAnswer(Answer):
     hsn_code: str | None
     country_of_origin: str | None
     manufacturer: str | None
+    importer: str | None
     net_quantity: str | None
     mrp: Paise
     price: Paise = Field(description="What is charged now, tax included: the lowest of the variants.")
@@ -252,6 +256,7 @@ class ProductAnswer(Answer):
     images: list[ImageAnswer]
     size_chart: SizeChart | None
     rating: Rating
+    fit: Fit
     in_stock: bool
     returnable: bool
     vendor_id: Id | None
@@ -312,6 +317,9 @@ class ProductChange(Body):
     hsn_code: HsnCode | None = None
     country_of_origin: Line | None = None
     manufacturer: Line | None = None
+    importer: Line | None = Field(
+        default=None, description="Name and address of who brought it in, for goods from abroad (Legal Metrology)."
+    )
     net_quantity: ShortLine | None = None
     max_per_order: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     returnable: Flag = optional()

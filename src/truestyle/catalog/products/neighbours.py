@@ -60,6 +60,6 @@ async def compare(store: Store, caller: Caller | None, ids: list[ObjectId]) -> C
     products = await store.products.by_ids(wanted, visible(caller))
     if len(products) != len(wanted):
         raise NotFound
-    items = [await reading.answer(store, products[one]) for one in wanted]
+    items = await reading.answers(store, [products[one] for one in wanted])
     different = [name for name in COMPARED if len({repr(getattr(products[one], name)) for one in wanted}) > 1]
     return Comparison(items=items, differences=different)

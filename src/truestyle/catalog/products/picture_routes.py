@@ -12,7 +12,7 @@ from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, ShopDe
 from truestyle.files import service as files
 from truestyle.files.models import FileRefused, FileTooLarge, InvalidImage
 from truestyle.files.service import Limits
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.kit.errors import Duplicate, NotFound, responses
 from truestyle.kit.paging import Page, PageQuery, paging
 from truestyle.kit.types import Id
@@ -54,19 +54,10 @@ async def get_product_image(image_id: Id, store: Db, caller: MaybeCaller) -> Pro
     return pictures.answer(product.id, image, store.shop)
 
 
+@changing(routes, "/product-images/{image_id}", responses=responses(NotFound))
 async def change_product_image(image_id: Id, body: ProductImageChange, store: Db, caller: Writer) -> ProductImageAnswer:
     """Change the words or the place of a picture."""
     return await pictures.change(store, caller, image_id, body)
-
-
-for _method, _verb in (("PUT", "change"), ("PATCH", "patch")):
-    routes.add_api_route(
-        "/product-images/{image_id}",
-        change_product_image,
-        methods=[_method],
-        responses=responses(NotFound),
-        name=f"{_verb}_product_image",
-    )
 
 
 @routes.delete("/product-images/{image_id}", status_code=204, responses=responses(NotFound))

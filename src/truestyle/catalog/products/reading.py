@@ -1,5 +1,6 @@
 """Products for the wire: the page, the card, and the filters of the list."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from fastapi import Query
 
 from truestyle.auth.models import Caller
 from truestyle.catalog.products import references
+from truestyle.catalog.products.fitting import Fit, runs
 from truestyle.catalog.products.models import (
     Image,
     ImageAnswer,
@@ -105,10 +107,10 @@ def bound(caller: Caller | None, filters: Filters) -> dict[str, Any]:
     return {**visible(caller), **asdict(filters)}
 
 
-async def find(store: Store, caller: Caller | None, filters: Filters, query: PageQuery) -> Found[ProductCard]:
-    """One page of cards, from MongoDB."""
+async def find(store: Store, caller: Caller | None, filters: Filters, query: PageQuery) -> Found[Row]:
+    """One page of rows with what a card tells, from MongoDB."""
     rows, total, cursor = await store.products.cards(await where(store, caller, filters), query, bound(caller, filters))
-    return Found([card(row, store.shop) for row in rows], query, total, cursor)
+    return Found(rows, query, total, cursor)
 
 
 async def page(store: Store, caller: Caller | None, key: ObjectId) -> ProductAnswer:
@@ -126,7 +128,16 @@ async def by_slug(store: Store, caller: Caller | None, slug: str) -> Product:
 
 async def answer(store: Store, product: Product) -> ProductAnswer:
     """A product as it is read."""
-    there = await store.stock.available(one.sku for one in product.variants)
+    return (await answers(store, [product]))[0]
+
+
+async def answers(store: Store, products: Sequence[Product]) -> list[ProductAnswer]:
+    """Products as they are read, with what is available now."""
+    there = await store.stock.available(variant.sku for one in products for variant in one.variants)
+    return [_answer(one, there, store.shop) for one in products]
+
+
+def _answer(product: Product, there: Mapping[str, int], shop: ShopSettings) -> ProductAnswer:
     variants = [
         VariantAnswer(**one.model_dump(exclude={"base_mrp", "base_price"}), available=there.get(one.sku, 0))
         for one in product.variants
@@ -137,10 +148,11 @@ async def answer(store: Store, product: Product) -> ProductAnswer:
             **{name: getattr(product, name) for name in ProductAnswer.model_fields if hasattr(product, name)},
             "brand": product.brand and product.brand.model_dump(include={"id", "name"}),
             "product_type": product.product_type and product.product_type.model_dump(exclude={"size_chart"}),
+            "fit": Fit(**product.fit.model_dump(), runs=runs(product.fit, product.popularity)),
             "list_price": product.base_price,
             "options": option_names(product.variants),
             "variants": variants,
-            "images": [_image(one, store.shop) for one in product.images],
+            "images": [_image(one, shop) for one in product.images],
             "size_chart": chart,
             "warnings": _warnings(product),
         }

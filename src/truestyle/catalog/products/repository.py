@@ -1,6 +1,7 @@
 """Products in MongoDB: every filter and sort has its index."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -26,6 +27,7 @@ class Products(Repository[Product]):
     """One row a product, variants and images embedded."""
 
     document, name = Product, "products"
+    public = True
     watch = Watch(
         outline=frozenset({"name", "slug", "status", "price", "mrp", "vendor_id"}),
         upkeep=frozenset(
@@ -51,6 +53,7 @@ class Products(Repository[Product]):
             for key in ("images.id", "variants.image_id", "size_chart.thumbnail_id")
         ),
         IndexModel([("status", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)]),
         *(
             IndexModel([("status", ASCENDING), (key, order), ("_id", order)])
             for key, order in (
@@ -86,6 +89,12 @@ class Products(Repository[Product]):
         wanted = {"_id": {"$in": list(ids)}, **(where or {})}
         rows = await self.collection.find(wanted, session=self.session).to_list()
         return {row["_id"]: Product.load(row) for row in rows}
+
+    async def pages(self) -> AsyncIterator[tuple[str, datetime]]:
+        """(slug, when it was changed) of every active product, newest first: for the sitemap."""
+        shown = {"slug": 1, "updated_at": 1}
+        async for row in self.collection.find({"status": "active"}, shown, sort=[("_id", -1)], batch_size=1000):
+            yield row["slug"], row["updated_at"]
 
     async def following(self, where: Mapping[str, Any], last: ObjectId | None, most: int) -> list[Product]:
         """The oldest matching products that are younger than `last`: for going through all without a cursor."""
@@ -182,7 +191,7 @@ class Products(Repository[Product]):
 
     async def sold(self, pieces: Mapping[ObjectId, int]) -> None:
         """Set `popularity` to what was sold of each product in all."""
-        await self.unwatched.bulk_write(  # follows from orders
+        await self.quiet.bulk_write(  # follows from orders
             [UpdateOne({"_id": key}, {"$set": {"popularity": count}}) for key, count in pieces.items()],
             session=self.session,
         )
@@ -226,6 +235,18 @@ class Products(Repository[Product]):
         await self.unwatched.update_one(  # follows from the ratings
             {"_id": key}, {"$set": {"rating": rating, "rating_sum": stars}}, session=self.session
         )
+
+    async def relist(self, key: ObjectId, fields: Mapping[str, Any]) -> None:
+        """Set what lists show, worked out anew."""
+        await self.unwatched.update_one({"_id": key}, {"$set": fields}, session=self.session)  # follows from variants
+
+    async def set_fit(self, counts: Mapping[ObjectId, Mapping[str, int]]) -> None:
+        """Set what came back of products for its size."""
+        if counts:
+            await self.unwatched.bulk_write(  # follows from returns
+                [UpdateOne({"_id": key}, {"$set": {"fit": dict(found)}}) for key, found in counts.items()],
+                session=self.session,
+            )
 
     async def archive(self, key: ObjectId) -> None:
         """Hide for good; orders keep naming it."""

@@ -13,7 +13,7 @@ from truestyle.catalog.products import neighbours, reading, service
 from truestyle.catalog.products.models import ProductAnswer, ProductCard, ProductChange, ProductCreate
 from truestyle.catalog.products.neighbours import Comparison
 from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, Version, allowed
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import changing, router
 from truestyle.inventory import service as inventory
 from truestyle.inventory.models import Movement, Stock, StockSet
 from truestyle.inventory.repository import InsufficientStock
@@ -80,21 +80,12 @@ async def list_related_products(
     return Page(items=cards, total=len(cards), page=1, page_size=limit, pages=1)
 
 
+@changing(routes, "/{product_id}", responses=responses(NotFound, Duplicate, InUse, VersionConflict))
 async def change_product(
     product_id: Id, body: ProductChange, store: Db, caller: Writer, version: Version
 ) -> ProductAnswer:
     """Change a product; what is left out stays."""
     return await reading.answer(store, await service.change(store, caller, product_id, body, version))
-
-
-for _method in ("PUT", "PATCH"):
-    routes.add_api_route(
-        "/{product_id}",
-        change_product,
-        methods=[_method],
-        responses=responses(NotFound, Duplicate, InUse, VersionConflict),
-        name="change_product" if _method == "PUT" else "patch_product",
-    )
 
 
 @routes.delete("/{product_id}", status_code=204, responses=responses(NotFound))

@@ -29,6 +29,7 @@ from truestyle.store import Store
 
 PLAIN = (
     *("name", "description", "gender", "tags", "status", "hsn_code", "country_of_origin", "manufacturer"),
+    "importer",
     *("net_quantity", "max_per_order", "returnable", "size_chart"),
 )
 

@@ -23,18 +23,21 @@ class Bits:
     def add(self, slot: int) -> None:
         """Put a slot in that is not."""
         self.size += 1
-        if self._few is not None:
-            self._few.add(slot)
-            if len(self._few) <= self._most:
-                return
-            few, self._few = self._few, None
-        else:
-            few = {slot}
-        for one in few:
-            at = one >> 3
-            if at >= len(self._raw):
-                self._raw.extend(bytes(at + 1 - len(self._raw) + (at >> 3)))
-            self._raw[at] |= 1 << (one & 7)
+        few = self._few
+        if few is not None:
+            few.add(slot)
+            if self.size > self._most:
+                self._few = None
+                for one in few:
+                    self._set(one)
+            return
+        self._set(slot)
+
+    def _set(self, slot: int) -> None:
+        at, raw = slot >> 3, self._raw
+        if at >= len(raw):
+            raw.extend(bytes(at + 1 - len(raw) + (at >> 3)))
+        raw[at] |= 1 << (slot & 7)
         self._int = None
 
     def drop(self, slot: int) -> None:
@@ -71,7 +74,7 @@ class Numbers:
     def put(self, slot: int, number: int) -> None:
         """Note a slot's number; it must have none."""
         while number >> len(self._slices):
-            self._slices.append(Bits())
+            self._slices.append(Bits(0))  # each is asked for with every comparison, so it is always a bitmap
         for place, one in enumerate(self._slices):
             if number >> place & 1:
                 one.add(slot)

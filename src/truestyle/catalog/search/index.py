@@ -13,7 +13,7 @@ from bson import ObjectId
 from truestyle.catalog.search.bits import FEW, Bits, Numbers, each
 from truestyle.catalog.search.tree import Tree
 from truestyle.catalog.search.vocabulary import Vocabulary
-from truestyle.catalog.search.words import pairs
+from truestyle.catalog.search.words import label_pairs, pairs
 
 # What the index knows of a product, as MongoDB's projection.
 FIELDS = (
@@ -125,11 +125,11 @@ class Index:
                 self._free.append(slot)
             raise UnreadableError from error
         self._entries[slot], self._slots[key] = new, slot
-        was, now = set(old.values if old else ()), set(new.values)
-        for value in now - was:
-            value.add(slot)
-        for value in was - now:
-            self._forsake(value, slot)
+        if old is None:
+            for value in new.values:
+                value.add(slot)
+        else:
+            self._revalue(slot, set(old.values), set(new.values))
         if old is None or (old.price, old.rating) != (new.price, new.rating):
             if old is not None:
                 self.price.drop(slot, old.price)
@@ -138,6 +138,12 @@ class Index:
             self.rating.put(slot, new.rating)
         if sort:
             self._sort(old, new)
+
+    def _revalue(self, slot: int, was: set[Value], now: set[Value]) -> None:
+        for value in now - was:
+            value.add(slot)
+        for value in was - now:
+            self._forsake(value, slot)
 
     def drop(self, key: ObjectId) -> None:
         """Forget a product, if it is known."""
@@ -220,20 +226,33 @@ class Index:
     def _entry(self, row: Mapping[str, Any], slot: int) -> Entry:
         key, price, rating = row["_id"], row["price"], round(row["rating"]["average"] * 100)
         mark = key.binary
-        values = [self._value(*one) for one in _values(row)]
+        kinds, values = self.kinds, dict[Value, None]()
+        for kind, value, label in _values(row):
+            found = kinds[kind].get(value) if kind in kinds else None
+            if found is None:
+                found = self._new(kind, value, label)
+            found.label = label
+            values[found] = None
+        for kind, words in _words(row):
+            there = kinds.get(kind, {})
+            for stem, written in words:
+                found = there.get(stem) or self._new(kind, stem, written)
+                if len(written) < len(found.label):
+                    found.label = written
+                values[found] = None
         keys = (price, rating, row["popularity"], row["sort_name"], 0)
         return Entry(
             key,
             row["name"],
             row["slug"],
-            tuple(dict.fromkeys(values)),
+            tuple(values),
             price,
             rating,
             row["popularity"],
             tuple((one, mark, slot) for one in keys),
         )
 
-    def _value(self, kind: str, value: Any, label: str) -> Value:
+    def _new(self, kind: str, value: Any, label: str) -> Value:
         there = self.kinds.setdefault(kind, {})
         found = there.get(value)
         if found is None:
@@ -241,8 +260,6 @@ class Index:
             found.label = label
             if kind in WORDS:
                 self.vocabulary.enter(value)
-        elif kind not in WORDS or len(label) < len(found.label):
-            found.label = label
         return found
 
     def _forsake(self, value: Value, slot: int) -> None:
@@ -263,7 +280,7 @@ class Index:
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    """(kind, value, label) of everything that a product is found by."""
+    """(kind, value, label) of everything that a product is found by, but words."""
     yield "status", row["status"], ""
     yield "vendor", row["vendor_id"], ""
     brand, type_ = row["brand"], row.get("product_type")  # parts of null are not there
@@ -287,14 +304,15 @@ def _values(row: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
         yield "color", label.casefold(), label
     yield "in_stock", row["in_stock"], ""
     yield "discounted", row["discounted"], ""
+
+
+def _words(row: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
+    """The words of each field that has words of its own: (kind, its stems with how they are written)."""
+    brand, type_ = row["brand"], row.get("product_type")
     looks = [*row["colors"], *(one["name"] for one in row["occasions"]), row["gender"] or ""]
-    for field, text in (
-        ("name", row["name"]),
-        ("type", type_["name"] if type_ else ""),
-        ("brand", brand["name"] if brand else ""),
-        ("tags", " ".join(row["tags"])),
-        ("looks", " ".join(looks)),
-        ("description", row["description"]),
-    ):
-        for stem, written in pairs(text):
-            yield f"word {field}", stem, written
+    yield "word name", pairs(row["name"])
+    yield "word type", label_pairs(type_["name"]) if type_ else ()
+    yield "word brand", label_pairs(brand["name"]) if brand else ()
+    yield "word tags", label_pairs(" ".join(row["tags"]))
+    yield "word looks", label_pairs(" ".join(looks))
+    yield "word description", pairs(row["description"])

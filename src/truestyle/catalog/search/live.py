@@ -47,13 +47,13 @@ class Catalogue:
             self.index.tree.drop(key)
 
 
-def feed_of(store: Store) -> Feed[Catalogue]:
-    """The feed that keeps the index of this process."""
+def feed_of(store: Store, *, marked: bool = True) -> Feed[Catalogue]:
+    """The feed that keeps the index of this process; `marked`: with every write that this process committed."""
 
     async def read() -> Catalogue:
         return await built(store)
 
-    return Feed(store.db, store.marks, WATCHED, read)
+    return Feed(store.db, store.marks if marked else None, WATCHED, read)
 
 
 async def built(store: Store) -> Catalogue:

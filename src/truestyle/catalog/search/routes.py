@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 
 from truestyle.catalog.products.reading import Filters
 from truestyle.catalog.search import service
 from truestyle.catalog.search.models import ProductPage, Suggestions
-from truestyle.deps import OPTIONAL_SIGN_IN, Db, MaybeCaller, PublicRead, ShopDep
+from truestyle.deps import OPTIONAL_SIGN_IN, PUBLIC, Db, MaybeCaller, PublicRead, ShopDep
+from truestyle.infra.http.front import time_of
 from truestyle.infra.http.limits import Limit, limited
 from truestyle.infra.http.route import gathered, router
 from truestyle.kit.paging import PageQuery, paging
 from truestyle.kit.types import Line
+from truestyle.shop import Shop
 
 routes = router("/products", tag="Products")
 SORTS = ("-created_at", "relevance", "price", "-price", "-rating", "-popularity", "name")
@@ -29,22 +31,30 @@ async def _relevance_first(request: Request, query: Annotated[PageQuery, paging(
 Paging = Annotated[PageQuery, Depends(_relevance_first)]
 
 
-@routes.get("", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN)
+@routes.get("", response_model=ProductPage, dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN)
 @limited(Limit.SEARCH, when="q")
 async def list_products(
-    shop: ShopDep, store: Db, caller: MaybeCaller, filters: Asked, query: Paging, facets: WithFacets = False
-) -> ProductPage:
+    request: Request,
+    shop: ShopDep,
+    store: Db,
+    caller: MaybeCaller,
+    filters: Asked,
+    query: Paging,
+    facets: WithFacets = False,
+) -> Response:
     """Cards of products, filtered, sorted, or found by words."""
-    return await service.find(store, shop.search, caller, filters, query, facets=facets)
+    written = time_of(request.headers.get("x-store-version", "").encode())
+    found = await service.find(store, shop.search, caller, filters, query, facets=facets, written=written)
+    return _page(shop, found)
 
 
-@routes.get("/search", dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN)
+@routes.get("/search", response_model=ProductPage, dependencies=[PublicRead], openapi_extra=OPTIONAL_SIGN_IN)
 @limited(Limit.SEARCH)
 async def search_products(
     shop: ShopDep, store: Db, caller: MaybeCaller, filters: Asked, query: Paging, facets: WithFacets = False
-) -> ProductPage:
+) -> Response:
     """Find products by words, the best match first; typing errors and beginnings are forgiven."""
-    return await service.find(store, shop.search, caller, filters, query, facets=facets)
+    return _page(shop, await service.find(store, shop.search, caller, filters, query, facets=facets))
 
 
 @routes.get("/suggest", dependencies=[PublicRead])
@@ -56,3 +66,7 @@ async def suggest_products(
 ) -> Suggestions:
     """What may be meant, while somebody types."""
     return await service.suggest(shop.search, q, limit)
+
+
+def _page(shop: Shop, found: service.Listed) -> Response:
+    return Response(found.written(shop.settings.shop), headers=PUBLIC, media_type="application/json")

@@ -2,29 +2,44 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, Timestamp
 
 from truestyle.auth.models import Caller
-from truestyle.catalog.products import reading
-from truestyle.catalog.products.models import ProductCard
+from truestyle.catalog.products import cards, reading
 from truestyle.catalog.products.reading import Filters
 from truestyle.catalog.products.service import visible
 from truestyle.catalog.search import narrowing, suggesting
 from truestyle.catalog.search.index import Index
 from truestyle.catalog.search.live import Catalogue
 from truestyle.catalog.search.matching import Match, match
-from truestyle.catalog.search.models import ProductPage, Suggestions
-from truestyle.infra.feed import Feed
-from truestyle.kit import paging
+from truestyle.catalog.search.models import Facets, Suggestions
+from truestyle.infra.feed import NEVER, Feed
+from truestyle.kit import paging, transactions
 from truestyle.kit.errors import ValidationFailed
 from truestyle.kit.paging import Found, PageQuery
+from truestyle.kit.repository import Row
+from truestyle.setting_groups import ShopSettings
 from truestyle.store import Store
 
 SCORED = 40  # bits below the score in a cursor by relevance: room for the popularity
 Slots = Iterator[int]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One page of rows with what a card tells, and the facets if they were asked for."""
+
+    found: Found[Row]
+    facets: Facets | None = None
+
+    def written(self, shop: ShopSettings) -> bytes:
+        """As the JSON of a ProductPage."""
+        told = {} if self.facets is None else {"facets": self.facets.model_dump(mode="json")}
+        return cards.page(self.found, shop, **told)
 
 
 async def find(
@@ -35,13 +50,21 @@ async def find(
     query: PageQuery,
     *,
     facets: bool,
-) -> ProductPage:
-    """One page of cards. Where words are searched or facets counted, the index finds them. Raises Unavailable."""
+    written: Timestamp = NEVER,
+) -> Listed:
+    """One page, found by the index; by MongoDB where nothing is searched or counted and the index may be behind.
+
+    `written`: what the asker was told to have been written, by whichever process. Raises Unavailable.
+    """
     if query.sort == "relevance" and not filters.q:
         query = PageQuery("-popularity", query.page, query.size, query.cursor)
-    if not filters.q and not facets:
-        return ProductPage(**_plain((await reading.find(store, caller, filters, query)).page()))
-    index = (await feed.mirror()).index
+    if filters.q or facets:
+        index = (await feed.mirror()).index
+    else:
+        catalogue = feed.with_all(max(written, transactions.latest()))
+        if catalogue is None:
+            return Listed(await reading.find(store, caller, filters, query))
+        index = catalogue.index
     shown = narrowing.visible(index, caller)
     matched = match(index, filters.q, shown) if filters.q else Match(shown, ((0, shown),))
     conditions = narrowing.conditions(index, filters, shown)
@@ -52,18 +75,13 @@ async def find(
     told = narrowing.facets(index, matched.rows, conditions) if facets else None
     ids = [index.entry(slot).id for slot in slots]  # before others may run and the index change
     rows = await store.products.cards_of(ids, visible(caller))
-    cards = [reading.card(row, store.shop) for row in rows]
-    return ProductPage(**_plain(Found(cards, query, total, following).page()), facets=told)
+    return Listed(Found(rows, query, total, following), told)
 
 
 async def suggest(feed: Feed[Catalogue], question: str, most: int) -> Suggestions:
     """What may be meant by what is typed so far, of what everybody may see. Raises Unavailable."""
     index = (await feed.mirror()).index
     return Suggestions(items=suggesting.suggestions(index, question, narrowing.visible(index, None), most))
-
-
-def _plain(page: paging.Page[ProductCard]) -> dict[str, Any]:
-    return {name: getattr(page, name) for name in paging.Page.model_fields}
 
 
 def _page(

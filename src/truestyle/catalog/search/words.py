@@ -71,7 +71,9 @@ def pairs(text: str) -> list[tuple[str, str]]:
     """(stem, as written) of each word, in the text's order. Words that are one by our data (`t-shirt`) are one."""
     found, lexicon, at = list[tuple[str, str]](), _lexicon(), 0
     written = cut(text)
-    parts = [stem(one) for one in written]
+    parts = [*map(stem, written)]
+    if lexicon.halves.isdisjoint(parts):
+        return [*zip(parts, written, strict=True)]
     while at < len(parts):
         one = lexicon.compounds.get(tuple(parts[at : at + 2]))
         found.append((one, " ".join(written[at : at + 2])) if one else (parts[at], written[at]))
@@ -82,6 +84,9 @@ def pairs(text: str) -> list[tuple[str, str]]:
 def stems(text: str) -> list[str]:
     """The stems of a text, in its order."""
     return [one for one, _ in pairs(text)]
+
+
+label_pairs = lru_cache(maxsize=10_000)(pairs)  # of what many products share: brands, types, colours
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,7 @@ def known() -> Iterable[str]:
 @dataclass(frozen=True)
 class _Lexicon:
     ignored: frozenset[str]
+    halves: frozenset[str]  # with which a compound begins
     compounds: dict[Stems, str]
     alike: dict[Stems, tuple[Stems, ...]]
     longest: int
@@ -150,6 +156,7 @@ def _lexicon() -> _Lexicon:
             meaning.setdefault(one, {}).update(dict.fromkeys(key(other) for other in others if key(other) != one))
     return _Lexicon(
         frozenset(stem(one) for one in data["ignored"]),
+        frozenset(key[0] for key in compounds),
         compounds,
         {one: tuple(others) for one, others in meaning.items() if others},
         max(len(one) for one in meaning),

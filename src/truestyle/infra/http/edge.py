@@ -3,6 +3,7 @@
 Pure ASGI: BaseHTTPMiddleware would cost a task and a queue on every request.
 """
 
+import asyncio
 import re
 import time
 import uuid
@@ -17,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.problems import render
-from truestyle.kit.errors import BodyTooLarge, Problem
+from truestyle.kit import transactions
+from truestyle.kit.errors import BodyTooLarge, Problem, Unavailable
 from truestyle.kit.trail import Actor, ActorKind, act_as
 
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -29,6 +31,9 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+SAFE = frozenset({"GET", "OPTIONS"})
+REFUSED = 400  # and above
+NOTED = ("problem", "replayed")  # told where they are: the code of an error, and that an answer was given before
 GONE = 499  # in the log only: the client left, or was cut off
 CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 log = structlog.get_logger("request")
@@ -74,6 +79,10 @@ class Edge:
                     headers.setdefault(name, value)
                 headers.setdefault("content-security-policy", CONTENT_POLICY)
                 headers.setdefault("cache-control", "no-store")
+                if scope["method"] not in SAFE and status < REFUSED:
+                    if "idempotency-replayed" in headers:
+                        scope["state"]["replayed"] = True
+                    headers["x-store-version"] = "{0.time:x}.{0.inc:x}".format(transactions.latest())
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -95,6 +104,7 @@ class Edge:
             "request_id": scope["state"]["request_id"],
             "client": (scope.get("client") or ("", 0))[0],
             "caller": scope["state"].get("caller"),
+            **{name: scope["state"][name] for name in NOTED if name in scope["state"]},
         }
         log.info("request", **facts)
         if self.observe is not None:
@@ -133,9 +143,14 @@ class Failures:
             await self.app(scope, receive, noted)
         except ClientDisconnect:
             raise
+        except asyncio.CancelledError:  # the server is to end, and this took longer than it may wait
+            if not started:
+                await render(Unavailable(), scope["path"], scope["state"]["request_id"])(scope, receive, send)
+            raise
         except Exception:
             request_id = scope["state"]["request_id"]
             log.exception("request_failed", request_id=request_id, method=scope["method"], path=_path(scope))
+            scope["state"]["problem"] = Problem.code
             if started:  # too late for another answer: the server closes the connection
                 raise
             await render(Problem(), scope["path"], request_id)(scope, receive, send)

@@ -138,7 +138,29 @@ def _renamed(document: dict[str, Any]) -> dict[str, Any]:
     for one in _within(document):
         if "$ref" in one:
             one["$ref"] = REF + names[one["$ref"].removeprefix(REF)]
+    for name, schema in document["components"]["schemas"].items():
+        _untitled(schema)
+        schema["title"] = name
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                _untitled(parameter["schema"])
+            for one in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for content in one.get("content", {}).values():
+                    _untitled(content.get("schema"))
     return document
+
+
+def _untitled(schema: Any) -> None:
+    """Without Pydantic's titles: they only repeat names, and generators make names of them that clash."""
+    if not isinstance(schema, dict):
+        return
+    schema.pop("title", None)
+    parts = [schema.get("items"), schema.get("additionalProperties"), *schema.get("properties", {}).values()]
+    for kind in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        parts += schema.get(kind, ())
+    for part in parts:
+        _untitled(part)
 
 
 def _plain(name: str) -> str:

@@ -31,7 +31,11 @@ class Patience:
 class PatientProtocol(HttpToolsProtocol):
     """uvicorn's protocol with deadlines."""
 
-    _deadline: asyncio.TimerHandle | None = None
+    # One clock for a connection, which looks what is due when it rings: setting one for each request costs more than
+    # reading the request.
+    _clock: asyncio.TimerHandle | None = None
+    _late: Callable[[], None] | None = None  # what to do when it is due; None: nothing is
+    _due = 0.0
     _unread: asyncio.TimerHandle | None = None
     _asking = False  # whether some of a request has come, and not yet all of it
     _began, _came = 0.0, 0  # when the body began, and its bytes so far
@@ -52,7 +56,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
-        for one in (self._deadline, self._unread):
+        self._late = None
+        for one in (self._clock, self._unread):
             if one is not None:
                 one.cancel()
         super().connection_lost(exc)
@@ -77,8 +82,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of it: from here on it is we who are waited for."""
         self._asking = False
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._late = None
         super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -96,9 +100,22 @@ class PatientProtocol(HttpToolsProtocol):
         self._set(self._patience.head_seconds, self._head_is_late)
 
     def _set(self, seconds: float, late: Callable[[], None]) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, late)
+        self._late, self._due = late, self.loop.time() + seconds
+        if self._clock is None:
+            self._clock = self.loop.call_at(self._due, self._rings)
+        elif self._clock.when() > self._due:
+            self._clock.cancel()
+            self._clock = self.loop.call_at(self._due, self._rings)
+
+    def _rings(self) -> None:
+        self._clock, late = None, self._late
+        if late is None:
+            return
+        if self.loop.time() < self._due:
+            self._clock = self.loop.call_at(self._due, self._rings)
+        else:
+            self._late = None
+            late()
 
     def _head_is_late(self) -> None:
         if self._asking and (self.cycle is None or self.cycle.response_complete):

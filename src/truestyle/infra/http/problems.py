@@ -1,5 +1,6 @@
 """Every error as `application/problem+json`, from one place."""
 
+import errno
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from truestyle.kit.errors import (
 
 MOST_ERRORS = 20
 CODES = {401: "token_invalid", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+FULL = {errno.ENOSPC, errno.EDQUOT}
 log = structlog.get_logger("errors")
 
 
@@ -55,9 +57,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(PyMongoError, _mongo)
+    app.add_exception_handler(OSError, _system)
 
 
 def _answer(request: Request, problem: Problem) -> Response:
+    request.scope["state"]["problem"] = problem.code  # for the log and the counts
     return render(problem, request.scope["path"], request.scope["state"]["request_id"])
 
 
@@ -112,4 +116,12 @@ async def _mongo(request: Request, error: Exception) -> Response:
     if not away and not cast("PyMongoError", error).timeout:
         raise error
     log.warning("mongo_unavailable", error=type(error).__name__, request_id=request.scope["state"]["request_id"])
+    return _answer(request, Unavailable())
+
+
+async def _system(request: Request, error: Exception) -> Response:
+    """A disk without room, say for an upload on its way, is nobody's mistake who asks."""
+    if cast("OSError", error).errno not in FULL:
+        raise error
+    log.error("disk_full", error=str(error), request_id=request.scope["state"]["request_id"])
     return _answer(request, Unavailable())

@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -19,6 +19,7 @@ from truestyle.kit import strictjson
 from truestyle.kit.errors import UnsupportedMediaType, ValidationFailed
 from truestyle.kit.types import Id
 
+Act = TypeVar("Act", bound=Callable[..., Any])
 PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -74,9 +75,12 @@ class Route(APIRoute):
         otherwise = self._class(None) if when else limit
 
         async def checked(request: Request) -> Response:
-            admit = request.app.state.admit
+            admit, slip = request.app.state.admit, request.scope.get("slip")
+            asked = limit if when is None or when in request.query_params else otherwise
+            if slip is not None:
+                slip.limit, slip.route = asked, getattr(request.scope.get("route"), "path_format", None)
             if admit is not None and limit is not Limit.NONE:
-                await admit(request, limit if when is None or when in request.query_params else otherwise)
+                await admit(request, asked)
             if not any_query and request.scope["query_string"]:
                 _refuse_unknown("query", request.query_params, known)
             # One request for our checks and FastAPI's handler: a body can be read from the wire only once.
@@ -112,7 +116,23 @@ def gathered(model: Callable[..., Any]) -> Any:
 
 def router(prefix: str = "", *, tag: str) -> APIRouter:
     """A router of our routes under one tag."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=Route, redirect_slashes=False)
+    return APIRouter(prefix=prefix, tags=[tag], route_class=Route, generate_unique_id_function=_operation_id)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def changing(routes: APIRouter, path: str, **options: Any) -> Callable[[Act], Act]:
+    """Route a function named `change_…` as PUT, and as PATCH under the name `patch_…`: they do the same."""
+
+    def add(act: Act) -> Act:
+        name = act.__name__
+        for method, called in (("PUT", name), ("PATCH", name.replace("change_", "patch_", 1))):
+            routes.add_api_route(path, act, methods=[method], name=called, **options)
+        return act
+
+    return add
 
 
 def _refuse_unknown(place: str, sent: Iterable[str], known: Collection[str]) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ class AlreadyRunningError(RuntimeError):
     """A store runs on this folder already."""
 
 
+class NoStoreError(RuntimeError):
+    """No store was ever made in this folder."""
+
+
 class Home:
     """A folder such as `.truestyle`."""
 
@@ -29,6 +34,7 @@ class Home:
     def held(self) -> Iterator[None]:
         """Hold the folder for this process. The kernel lets go when the process dies. Raises AlreadyRunningError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._close_to_others()
         with (self.folder / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,6 +46,13 @@ class Home:
                 yield
             finally:
                 self._running.unlink(missing_ok=True)
+
+    def _close_to_others(self) -> None:
+        """Nobody else reads the data in a folder that was made by hand; but one that all share (/tmp) stays theirs."""
+        mode = self.folder.stat().st_mode
+        if mode & 0o077 and not mode & stat.S_ISVTX:
+            with contextlib.suppress(PermissionError):  # a volume that belongs to somebody else
+                self.folder.chmod(0o700)
 
     def announce(self, **facts: Any) -> None:
         """Say what runs here, for the other commands."""
@@ -55,11 +68,30 @@ class Home:
             return {}
         return found if isinstance(found, dict) else {}
 
+    @property
+    def made(self) -> bool:
+        """Whether a MongoDB of ours has kept its files here."""
+        return (self.folder / "mongo" / "WiredTiger").is_file()
+
+    def require_store(self) -> None:
+        """Raises NoStoreError where no store was made and none runs; nothing is made."""
+        if not self.made and "mongo_uri" not in self.running():
+            msg = f"There is no store in {self.folder}. Give its folder with --data (or TRUESTYLE_DATA)."
+            raise NoStoreError(msg)
+
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """The URI of the database of the store that runs here, or of one started for the time of the block."""
+    def database(self, *, make: bool = False) -> Iterator[str]:
+        """The URI of the database of the store that runs here, or of one started for the time of the block.
+
+        `make`: a new one where there is none. Raises NoStoreError otherwise, AlreadyRunningError.
+        """
+        if not make:
+            self.require_store()
         try:
             with self.held():
+                if not make and not self.made:  # what ran here on a database elsewhere was killed
+                    self._running.unlink(missing_ok=True)
+                    self.require_store()
                 mongo = LocalMongo(self.folder)
                 mongo.start()
                 try:
@@ -71,6 +103,14 @@ class Home:
             if not isinstance(uri, str):
                 raise
             yield uri
+
+    def kept(self) -> dict[str, str]:
+        """The secrets that were made here already; nothing is made."""
+        try:
+            found = json.loads((self.folder / "secrets.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def secrets(self) -> dict[str, str]:
         """Secrets of this store, made once, readable by the owner only, so that sign-ins survive a restart."""

@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any, cast
 
 from pymongo import MongoClient
@@ -34,6 +37,7 @@ class LocalMongo:
         self._data = data.resolve()
         self._cache_gb = cache_gb
         self._process: subprocess.Popen[bytes] | None = None
+        self._told_to_stop = False
         self.port = 0
         self.version = ""
 
@@ -63,6 +67,7 @@ class LocalMongo:
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *("--logpath", str(self._data / "mongod.log"), "--logappend"),
         ]
+        self._told_to_stop = False
         self._process = subprocess.Popen(  # noqa: S603 - the binary that the finder checked
             [mongod.path, *arguments],
             env={**os.environ, **mongod.environment},
@@ -70,7 +75,7 @@ class LocalMongo:
             stdout=cast("IO[bytes]", subprocess.DEVNULL),
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is ours to handle: the store drains first
-            preexec_fn=_die_with_parent if sys.platform.startswith("linux") else None,  # noqa: PLW1509
+            preexec_fn=die_with_parent if sys.platform.startswith("linux") else None,  # noqa: PLW1509
         )
         state.write_text(json.dumps({"pid": self._process.pid, "port": self.port}))
         self._become_primary()
@@ -110,10 +115,23 @@ class LocalMongo:
             config["version"] += 1
             client.admin.command("replSetReconfig", config, force=True)
 
+    def watch(self, ended: Callable[[str], None]) -> None:
+        """Call `ended` with its last words, in a thread, should it end without being told to."""
+        process = self._process
+
+        def wait() -> None:
+            if process is not None:
+                process.wait()
+                if not self._told_to_stop:
+                    ended(self._last_words())
+
+        Thread(target=wait, name="mongod", daemon=True).start()
+
     def stop(self) -> None:
         """A clean shutdown; kill after STOP_SECONDS."""
         if self._process is None:
             return
+        self._told_to_stop = True
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
@@ -121,7 +139,8 @@ class LocalMongo:
             self._process.kill()
             self._process.wait()
         self._process = None
-        (self._data / "mongod.json").write_text(json.dumps({"pid": None, "port": self.port}))
+        with suppress(FileNotFoundError):  # somebody removed the folder
+            (self._data / "mongod.json").write_text(json.dumps({"pid": None, "port": self.port}))
 
     def _last_words(self) -> str:
         log = self._data / "mongod.log"
@@ -130,8 +149,8 @@ class LocalMongo:
         return " | ".join(line[:300] for line in telling[-2:]) or "none"
 
 
-def _die_with_parent() -> None:
-    """Runs in the child: a clean stop (SIGTERM) when the store's process dies, however it dies."""
+def die_with_parent() -> None:
+    """Runs in a child (Linux): a clean stop (SIGTERM) when the process that started it dies, however it dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
