@@ -44,7 +44,8 @@ async def person(shop: Shop, role: str = "customer", **fields: Any) -> Person:
     """An account with a session, cart and wishlist; without a password, which would take 20 ms to hash."""
     name = {"full_name": "Test Person", "email": f"person{next(_number)}@example.com"}
     user = User(**{**name, "role": role, "email_verified": True, **fields})
-    await shop.store.transaction(lambda tx: _open_account(tx, user))
+    # Longer than MongoDB keeps the locks of a process that was killed a moment ago.
+    await shop.store.transaction(lambda tx: _open_account(tx, user), deadline=60)
     await shop.store.carts.add(Cart(user_id=user.id))
     await shop.store.wishlists.add(Wishlist(user_id=user.id))
     issued = await auth.open_session(shop.store, shop.keys, user, Device("127.0.0.1", "tests"))
