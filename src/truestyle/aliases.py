@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from truestyle.cart import by_product
 from truestyle.infra.http.paths import routes_of
-from truestyle.infra.http.route import router
+from truestyle.infra.http.route import Route, router
 from truestyle.infra.http.table import Table
 
+KEPT = {"response_model", "response_class", "status_code", "dependencies", "openapi_extra"}
 PARAMETER = re.compile(r"{\w+}")
 
 
@@ -54,7 +54,7 @@ def install(app: FastAPI, table: Table, prefix: str) -> None:
     ours = {
         (method, shape(one.path_format or "")): one.original_route
         for one in routes_of(app)
-        if isinstance(one.original_route, APIRoute)
+        if isinstance(one.original_route, Route)
         for method in one.methods or ()
     }
     seeds = router(tag="Paths of the other seeds")
@@ -63,14 +63,12 @@ def install(app: FastAPI, table: Table, prefix: str) -> None:
         seeds.add_api_route(
             _named(alias, target),
             alias.through or target.endpoint,
-            methods=[alias.method],
-            response_model=target.response_model,
-            response_class=target.response_class,
-            status_code=target.status_code,
-            dependencies=target.dependencies,
-            openapi_extra=target.openapi_extra,
-            include_in_schema=False,
-            name=f"alias_{alias.method.lower()}_{target.name}",
+            **{
+                **{name: one for name, one in target.options.items() if name in KEPT},
+                "methods": [alias.method],
+                "include_in_schema": False,
+                "name": f"alias_{alias.method.lower()}_{target.name}",
+            },
         )
     table.add(seeds, prefix)
 
@@ -80,7 +78,7 @@ def shape(path: str) -> str:
     return PARAMETER.sub("{}", path)
 
 
-def _named(alias: Alias, target: APIRoute) -> str:
+def _named(alias: Alias, target: Route) -> str:
     """The alias's path, its parameters named as its handler wants them."""
     names = ["{product_id}"] if alias.through else PARAMETER.findall(target.path_format)
     return alias.path.format(*names) if "{" in alias.path else alias.path

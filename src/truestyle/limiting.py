@@ -30,7 +30,7 @@ class Limits:
         """Count a request; its answer will say how the caller stands. Raises RateLimited."""
         rate, client = self._rates[limit], key_of((request.scope.get("client") or (None,))[0])
         if limit is Limit.READ:
-            verdict = self._limiter.here.hit([Charge(f"read:{client}", rate)])
+            verdict = self._limiter.here.hit_one(f"read:{client}", rate)
         else:
             verdict = await self._shared(request, limit, rate, client)
         request.scope["state"]["headers"] = headers_of(verdict)
@@ -39,7 +39,7 @@ class Limits:
 
     def read(self, client: str | None) -> tuple[bool, list[tuple[bytes, bytes]]]:
         """Count a public read that is answered from the page cache: whether it may be, and how the client stands."""
-        verdict = self._limiter.here.hit([Charge(f"read:{key_of(client)}", self._rates[Limit.READ])])
+        verdict = self._limiter.here.hit_one(f"read:{key_of(client)}", self._rates[Limit.READ])
         return verdict.allowed, [
             (b"ratelimit-limit", b"%d" % verdict.limit),
             (b"ratelimit-remaining", b"%d" % verdict.remaining),

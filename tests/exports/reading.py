@@ -2,7 +2,6 @@
 
 import csv
 import io
-import subprocess
 from typing import Any
 
 from httpx import AsyncClient, Response
@@ -32,8 +31,3 @@ def of_csv(content: bytes) -> Rows:
 def of_xlsx(content: bytes) -> list[dict[str, Any]]:
     head, *found = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
     return [dict(zip(map(str, head), row, strict=True)) for row in found]
-
-
-def of_pdf(content: bytes) -> str:
-    done = subprocess.run(["pdftotext", "-layout", "-", "-"], input=content, capture_output=True, check=True)  # noqa: S607
-    return done.stdout.decode()

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import make
-from tests.exports.reading import ask, of_csv, of_pdf, of_xlsx, rows
+from tests.exports.reading import ask, of_csv, of_xlsx, rows
 from tests.orders.buying import Buyer, Staff
+from tests.paper import text_of
 from truestyle.exports import making
 from truestyle.exports.columns import Column, Kind, Teller, Values, clean
 from truestyle.exports.models import ASKS, Subject
@@ -90,7 +91,7 @@ async def test_accounts_come_without_anything_to_sign_in_with(
     assert not [name for name in told[0] if any(word in name for word in ("hash", "secret", "google", "words", "mfa"))]
     assert "PLANTED" not in str(told)
     assert "PLANTED" not in str(of_xlsx((await ask(client, admin, "users", format="xlsx")).content))
-    paper = of_pdf((await ask(client, admin, "users", format="pdf")).content)
+    paper = text_of((await ask(client, admin, "users", format="pdf")).content)
     assert "PLANTED" not in paper
     assert "asha@example.com" in paper.replace("\u200b", "")
 
@@ -163,13 +164,13 @@ async def test_paper_says_what_it_is(
     await buyer.order(K=2)
     answer = await ask(client, admin, subject, format="pdf", **{"from": "2026-01-01"})
     assert answer.status_code == 200, answer.text
-    paper = of_pdf(answer.content)
+    paper = text_of(answer.content)
     assert ("1,23,456.78" if subject is Subject.PRODUCTS else "2,469.00") in paper
     assert "from 2026-01-01" in paper
     assert "page 1 of" in paper
     assert "amounts in INR" in paper
     empty = await ask(client, admin, subject, format="pdf", **{"from": "2199-01-01"})
-    assert "Nothing matches." in of_pdf(empty.content)
+    assert "Nothing matches." in text_of(empty.content)
 
 
 async def test_every_filter_is_read_along_an_index(shop: Shop) -> None:

@@ -84,3 +84,13 @@ def test_memory_is_bounded(clock: Clock) -> None:
     for number in range(100):
         windows.hit([charge(f"client{number}")])
     assert len(windows._hits) == 10  # noqa: SLF001
+
+
+def test_a_single_key_is_charged_as_several_are(clock: Clock) -> None:
+    several, single, rate = Windows(most_keys=10), Windows(most_keys=10), charge(most=4).rate
+    for step in range(200):
+        clock.now += step % 7 * 3.3
+        key = f"client{step % 5 if step < 150 else step}"
+        found = single.hit_one(key, rate)
+        assert found == several.hit([Charge(key, rate)]), step
+    assert len(single._hits) == 10  # noqa: SLF001

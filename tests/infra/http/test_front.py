@@ -20,7 +20,7 @@ from truestyle import routes
 from truestyle.deps import public_read
 from truestyle.infra import metrics
 from truestyle.infra.http.front import canonical, negotiated
-from truestyle.infra.shelf import Page, Shelf
+from truestyle.infra.shelf import Form, Page, Shelf
 from truestyle.kit import transactions
 from truestyle.main import create_app
 from truestyle.shop import Shop
@@ -332,7 +332,8 @@ def shelf(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 
 
 def page(body: bytes = b"x", *made_of: tuple[str, str]) -> Page:
-    return Page([], b'"1"', {"": ([], body)}, "/brands", True, frozenset(made_of), time.monotonic() + 9, False, [])  # noqa: FBT003
+    forms, until = {"": Form(200, [], body)}, time.monotonic() + 9
+    return Page(forms, Form(304, []), b'"1"', "/brands", True, frozenset(made_of), until, False)  # noqa: FBT003
 
 
 async def test_what_changes_while_an_answer_is_made_keeps_it_off_the_shelf(shelf: Shelf) -> None:

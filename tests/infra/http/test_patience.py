@@ -226,3 +226,89 @@ async def test_what_is_hardly_http_gets_no_failure(port: int, sent: bytes) -> No
     async with Wire(port) as again:
         again.writer.write(b"GET /health/live HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
         assert (await again.until_closed())[0].startswith(b"HTTP/1.1 200 ")
+
+
+# Answers that are kept, written at once
+
+
+async def asked(port: int, more: str = "", version: str = "1.1") -> tuple[bytes, dict[bytes, bytes], bytes]:
+    """Status line, headers and body of the list of brands on a connection of its own."""
+    head = f"GET /api/v1/brands HTTP/{version}\r\nHost: t\r\n{more}Connection: close\r\n\r\n"
+    async with Wire(port) as wire:
+        wire.writer.write(head.encode())
+        answer, _ = await wire.until_closed()
+    top, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = top.split(b"\r\n")
+    headers = [line.split(b": ", 1) for line in lines]
+    assert len({name.lower() for name, _ in headers}) == len(headers), "a header came twice"
+    return status, {name.lower(): value for name, value in headers}, body
+
+
+@pytest.fixture
+async def kept(port: int) -> None:
+    """The page cache of the server has the brands."""
+    async with asyncio.timeout(10):
+        before = await hits(port)
+        while await hits(port) == before:
+            await asked(port)
+
+
+async def hits(port: int) -> float:
+    """How many answers came from the page cache."""
+    async with Wire(port) as wire:
+        wire.writer.write(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+        told, _ = await wire.until_closed()
+    return sum(float(line.split()[-1]) for line in told.decode().splitlines() if line.startswith(HITS))
+
+
+HITS = 'truestyle_cache_reads_total{cache="pages",result="hit"}'
+OF_THE_REQUEST = {b"x-request-id", b"ratelimit-remaining", b"ratelimit-reset", b"date"}
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("more", ["", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip\r\n"])
+async def test_a_kept_answer_is_the_one_that_was_made(port: int, more: str) -> None:
+    made = await asked(port, f"{more}Cache-Control: no-cache\r\n")
+    for _ in range(2):  # the first of an encoding has it compressed
+        before = await hits(port)
+        found = await asked(port, more)
+        assert await hits(port) == before + 1
+    assert found[0] == made[0] == b"HTTP/1.1 200 OK"
+    assert found[1].keys() == made[1].keys()
+    own = OF_THE_REQUEST | ({b"content-length", b"etag"} if more else set())
+    assert {name: value for name, value in found[1].items() if name not in own} == {
+        name: value for name, value in made[1].items() if name not in own
+    }
+    assert len(found[2]) == int(found[1][b"content-length"])
+    assert more or found[2] == made[2]
+
+
+@pytest.mark.usefixtures("kept")
+async def test_a_kept_answer_that_is_known_has_no_body(port: int) -> None:
+    _, headers, _ = await asked(port)
+    status, again, body = await asked(port, f"If-None-Match: {headers[b'etag'].decode()}\r\n")
+    assert (status, body) == (b"HTTP/1.1 304 Not Modified", b"")
+    assert again[b"etag"] == headers[b"etag"]
+    assert b"content-length" not in again
+    assert b"transfer-encoding" not in again
+
+
+@pytest.mark.usefixtures("kept")
+async def test_an_old_client_is_hung_up_on(port: int) -> None:
+    async with Wire(port) as wire:
+        wire.writer.write(b"GET /api/v1/brands HTTP/1.0\r\nHost: t\r\n\r\n")
+        answer, _ = await wire.until_closed()
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+@pytest.mark.usefixtures("kept")
+async def test_many_requests_at_once_on_one_connection_are_answered_in_order(port: int) -> None:
+    ids = [f"request-{number}" for number in range(50)]
+    async with Wire(port) as wire:
+        for at, one in enumerate(ids):  # some are kept, some are made
+            path = "/api/v1/brands" if at % 3 else "/health/live"
+            last = "Connection: close\r\n" if one is ids[-1] else ""
+            wire.writer.write(f"GET {path} HTTP/1.1\r\nHost: t\r\nX-Request-ID: {one}\r\n{last}\r\n".encode())
+        answer, _ = await wire.until_closed()
+    found = [line.split(b": ")[1].decode() for line in answer.split(b"\r\n") if line.startswith(b"x-request-id: ")]
+    assert found == ids

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import FastAPIError
 
 from truestyle import routes
 from truestyle.infra.http.paths import routes_of
@@ -95,3 +96,21 @@ async def test_no_request_below_the_prefix_is_left_to_the_routers_own_search() -
         asked.append(path)
     assert len(asked) > 400
     assert max(len(table.led_to(path)) for path in asked) < 40
+
+
+async def test_what_fastapi_makes_of_a_route_is_made_when_it_is_asked_for(app: FastAPI) -> None:
+    async def fits() -> str:
+        return "made"
+
+    async def fits_nothing(thing: FastAPI) -> None:
+        """Wants what no request can hold."""
+
+    fine, wrong = router("/fine", tag="Things"), router("/wrong", tag="Things")
+    fine.add_api_route("", fits, methods=["GET"])
+    wrong.add_api_route("", fits_nothing, methods=["GET"])
+    for one in (fine, wrong):
+        app.state.table.add(one, "/api/v1")
+    assert not any(vars(route)["_made"] for one in (fine, wrong) for route in one.routes)
+    assert (await ask(app, "GET", "/api/v1/fine")).json() == "made"
+    with pytest.raises(FastAPIError, match="Invalid args"):
+        await ask(app, "GET", "/api/v1/wrong")

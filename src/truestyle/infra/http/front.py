@@ -23,7 +23,8 @@ from truestyle.infra import tracing
 from truestyle.infra.feed import NEVER
 from truestyle.infra.http.clients import Clients
 from truestyle.infra.http.limits import Limit
-from truestyle.infra.shelf import LIFE, Key, Page, Shelf
+from truestyle.infra.http.patience import at_once
+from truestyle.infra.shelf import LIFE, Form, Headers, Key, Page, Shelf, lines
 from truestyle.kit import writes
 from truestyle.kit.writes import Told
 
@@ -31,7 +32,7 @@ SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 WRITTEN = re.compile(rb"([0-9a-f]{1,8})\.([0-9a-f]{1,8})")
 LONGEST = 2000  # bytes of a path and query that is worth keeping
 PACKED_FROM, LARGEST = 1000, 1_200_000  # bytes
-OK = 200
+OK, NOT_MODIFIED = 200, 304
 FILES = "files"
 BRIEFLY = 1.0  # seconds that an answer is kept which time alone can change
 WEIGHT = re.compile(rb"q=([01](?:\.[0-9]{0,3})?)")
@@ -41,7 +42,6 @@ OWN = frozenset({b"x-request-id", b"content-length", b"content-encoding", b"date
 PACKABLE = re.compile(rb"^(application/(json|problem\+json|xml)|text/)")
 PERSONAL = frozenset({b"authorization", b"range", b"content-length", b"transfer-encoding"})
 FRESH, FRESHER = frozenset({b"cache-control", b"pragma"}), re.compile(rb"no-cache|no-store|max-age=0", re.IGNORECASE)
-Headers = list[tuple[bytes, bytes]]
 
 
 class Slip:
@@ -186,13 +186,14 @@ class Front:
                 await self.app(scope, receive, send)  # which counts no refused request either, and words the refusal
                 return
             own += standing
-        before = page.size
-        status, headers, body = chosen(page, asked)
-        if page.size != before:
-            shelf.grew(page.size - before)
-        await send({"type": "http.response.start", "status": status, "headers": headers + own})
-        await send({"type": "http.response.body", "body": body})
-        self._note(page.route, scope["path"], status, began, request_id, client)
+        ways = len(page.forms)
+        form = chosen(page, asked)
+        if len(page.forms) != ways:
+            shelf.grew(len(form.body))
+        if not at_once(scope, form.status, form.head + lines(own), form.body):
+            await send({"type": "http.response.start", "status": form.status, "headers": form.headers + own})
+            await send({"type": "http.response.body", "body": form.body})
+        self._note(page.route, scope["path"], form.status, began, request_id, client)
         tracing.tell(self._told[-1])
 
     def _note(self, route: str, path: str, status: int, began: float, request_id: bytes, client: str | None) -> None:
@@ -242,7 +243,7 @@ class Keeping:
                 headers = [
                     one for one in message["headers"] if one[0].lower() not in {b"content-length", b"content-type"}
                 ]
-                await self._send({**message, "status": 304, "headers": headers})
+                await self._send({**message, "status": NOT_MODIFIED, "headers": headers})
                 return
         elif self._start is not None:
             self._parts.append(message.get("body", b""))
@@ -261,10 +262,9 @@ class Keeping:
         if packed and b"accept-encoding" not in found.get(b"vary", b"").lower():
             kept.append((b"vary", b"Accept-Encoding"))
         return Page(
-            headers=kept,
-            unchanged=[one for one in kept if one[0] != b"content-type"],
+            forms={"": Form(OK, [*kept, (b"content-length", b"%d" % len(body))], body)},
+            unchanged=Form(NOT_MODIFIED, [one for one in kept if one[0] != b"content-type"]),
             etag=found.get(b"etag", b""),
-            bodies={"": ([*kept, (b"content-length", b"%d" % len(body))], body)},
             route=slip.route or "",
             limited=slip.limit is Limit.READ,
             made_of=frozenset(slip.made_of),
@@ -276,9 +276,9 @@ class Keeping:
         """Send the answer, as this request wants it."""
         start = self._start or {}
         own = [one for one in start["headers"] if one[0] == b"x-request-id" or one[0].lower().startswith(b"ratelimit-")]
-        status, headers, body = chosen(page, self._asked)
-        await self._send({**start, "status": status, "headers": headers + own})
-        await self._send({"type": "http.response.body", "body": body})
+        form = chosen(page, self._asked)
+        await self._send({**start, "status": form.status, "headers": form.headers + own})
+        await self._send({"type": "http.response.body", "body": form.body})
 
 
 def _may_be_kept(status: int, headers: dict[bytes, bytes]) -> bool:
@@ -293,17 +293,19 @@ def _may_be_kept(status: int, headers: dict[bytes, bytes]) -> bool:
     )
 
 
-def chosen(page: Page, asked: Asked) -> tuple[int, Headers, bytes]:
-    """Status, headers and body for this request."""
+def chosen(page: Page, asked: Asked) -> Form:
+    """What this request is sent."""
     if asked.known and same(page.etag, asked.known):
-        return 304, page.unchanged, b""
+        return page.unchanged
     way = negotiated(asked.accepts) if page.packed and asked.accepts else ""
-    found = page.bodies.get(way)
+    found = page.forms.get(way)
     if found is None:
-        body = WAYS[way](page.bodies[""][1])
-        headers = [*page.headers, (b"content-encoding", way.encode()), (b"content-length", b"%d" % len(body))]
-        found = page.bodies[way] = headers, body
-    return OK, *found
+        plain = page.forms[""]
+        body = WAYS[way](plain.body)
+        kept = [one for one in plain.headers if one[0] != b"content-length"]
+        sized = [(b"content-encoding", way.encode()), (b"content-length", b"%d" % len(body))]
+        found = page.forms[way] = Form(OK, [*kept, *sized], body)
+    return found
 
 
 def same(etag: bytes, known: bytes) -> bool:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import orjson
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from truestyle.kit.errors import Problem, RequestTimeout, Unavailable, title
 
+CYCLE = "truestyle.cycle"  # what of uvicorn answers a request, in its scope, for `at_once`
 SLOWEST = 500  # bytes a second that a body must come with, or an answer be read with
 UNREAD = 120.0  # seconds for what the kernel and we have buffered of an answer: about 60 kB at SLOWEST
 log = structlog.get_logger("connections")
@@ -73,6 +75,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._began, self._came = self.loop.time(), 0
         self._set(self._patience.body_seconds, self._body_is_late)
         super().on_headers_complete()
+        self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]
 
     def on_body(self, body: bytes) -> None:
         """Some of it."""
@@ -160,3 +163,22 @@ class PatientProtocol(HttpToolsProtocol):
     def _close(self, late: str) -> None:
         log.info("slow_client", late=late, client=self.client and self.client[0])
         self.transport.close()
+
+
+def at_once(scope: Scope, status: int, head: bytes, body: bytes) -> bool:
+    """Answer as two messages of ASGI would, but with headers that are written already; whether it could be.
+
+    uvicorn looks at each header of each answer, which takes longer than all else about one that is kept in memory.
+    """
+    cycle: RequestResponseCycle | None = scope.get(CYCLE)
+    if cycle is None or cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+        return False
+    fixed = b"".join([b"%s: %s\r\n" % one for one in cycle.default_headers])
+    last = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+    cycle.transport.write(b"".join((STATUS_LINE[status], fixed, head, last, body)))
+    cycle.response_started = cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
