@@ -21,6 +21,7 @@ from truestyle.infra.http.edge import BodyLimit, Edge, Failures
 from truestyle.infra.http.front import Front
 from truestyle.infra.http.patience import Patience
 from truestyle.infra.http.table import Table
+from truestyle.kit import memory
 from truestyle.mail import page as mail
 from truestyle.settings import Settings
 from truestyle.shop import Shop
@@ -153,10 +154,17 @@ def _put_in_front(app: FastAPI, settings: Settings, clients: Clients) -> None:
         app.add_middleware(tracing.Traced)
 
 
+def served(settings: Settings) -> FastAPI:
+    """The app of a process that does nothing but serve it, on a store that is prepared."""
+    app = create_app(settings, prepared=True)
+    memory.stays()
+    return app
+
+
 def from_environment() -> FastAPI:
     """For `uvicorn --factory` and worker processes. Raises SettingsRefusedError."""
     settings = Settings.load()
     if settings.production:
         settings.require_safe()
     telemetry.configure(json=settings.production)
-    return create_app(settings, prepared=True)
+    return served(settings)

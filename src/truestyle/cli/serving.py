@@ -25,6 +25,7 @@ from truestyle.cli.seeding import sign_ins_of, stock_demo
 from truestyle.infra import metrics, mongo, telemetry
 from truestyle.infra.local.home import AlreadyRunningError, Home
 from truestyle.infra.local.server import LocalMongo
+from truestyle.kit import memory
 from truestyle.settings import Settings
 from truestyle.shop import Shop, require
 
@@ -161,7 +162,7 @@ def worker() -> None:
 
 
 def _app(settings: Settings) -> FastAPI:
-    app: FastAPI = import_module(APP).create_app(settings, prepared=True)
+    app: FastAPI = import_module(APP).served(settings)
     return app
 
 
@@ -179,6 +180,7 @@ async def _work(settings: Settings) -> None:
             return
         require(found)
         with metrics.served(ours.worker_metrics_host, ours.worker_metrics_port):
+            memory.stays()
             shop.worker.start()
             log.info("worker_started")
             await stop.wait()

@@ -9,6 +9,7 @@ from bson import ObjectId
 from truestyle.catalog.lookups import Category
 from truestyle.catalog.search.index import FIELDS, Index, UnreadableError
 from truestyle.infra.feed import Feed
+from truestyle.kit import memory
 from truestyle.kit.repository import Row
 from truestyle.store import Store
 
@@ -69,6 +70,7 @@ async def built(store: Store) -> Catalogue:
             await asyncio.sleep(0)
     for _ in catalogue.index.sort_all():
         await asyncio.sleep(0)
+    memory.stays_too()
     return catalogue
 
 
