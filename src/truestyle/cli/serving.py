@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
@@ -158,7 +159,7 @@ def worker() -> None:
     telemetry.configure(json=True)
     with suppress(OSError):
         os.nice(BEHIND)
-    asyncio.run(_work(settings))
+    uvloop.run(_work(settings))
 
 
 def _app(settings: Settings) -> FastAPI:
