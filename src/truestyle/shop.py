@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pymongo
 import structlog
@@ -24,7 +24,6 @@ from truestyle.dashboard import counting
 from truestyle.events import handlers
 from truestyle.hooks import sending
 from truestyle.infra import cache, mongo, sql, tracing
-from truestyle.infra.attic import Attic
 from truestyle.infra.box import Box
 from truestyle.infra.cache import Cache
 from truestyle.infra.limiter import Limiter
@@ -36,7 +35,6 @@ from truestyle.infra.outward import Outward
 from truestyle.infra.pulse import Pool, Pulse
 from truestyle.infra.push import Push
 from truestyle.infra.redis import Breaker
-from truestyle.infra.s3 import Bucket, S3Storage
 from truestyle.infra.shelf import Shelf
 from truestyle.infra.storage import GridFSStorage, Storage
 from truestyle.kit import tasks
@@ -64,6 +62,10 @@ from truestyle.upgrades import service as upgrades
 from truestyle.upgrades.models import Progress, Standing, StoreRefusedError, silent
 from truestyle.upgrades.registry import MIGRATIONS
 from truestyle.wallet.vault import Vault
+
+if TYPE_CHECKING:
+    from truestyle.infra.attic import Attic
+    from truestyle.infra.s3 import Bucket
 
 MIGRATED_WITHIN, RETRIED_EVERY = 20.0, 5.0  # seconds
 GOODBYE = 1.0  # seconds for MongoDB to hear that our sessions have ended, which it finds out anyway
@@ -300,16 +302,24 @@ def _storage(settings: Settings, db: Database) -> Storage:
     if files.s3_bucket_name is None:
         msg = "S3_BUCKET_NAME must name the bucket, because STORAGE_BACKEND is `s3`."
         raise SettingsRefusedError(msg)
+    from truestyle.infra.s3 import S3Storage  # noqa: PLC0415 - heavy, and only for who keeps files in a bucket
+
     return S3Storage(_bucket(settings, files.s3_bucket_name))
 
 
-def _attic(settings: Settings) -> Attic | None:
+def _attic(settings: Settings) -> "Attic | None":
     """Where copies of backups are kept, if anywhere."""
     name = settings.backups.backup_s3_bucket
-    return None if name is None else Attic(_bucket(settings, name))
+    if name is None:
+        return None
+    from truestyle.infra.attic import Attic  # noqa: PLC0415 - as above
+
+    return Attic(_bucket(settings, name))
 
 
-def _bucket(settings: Settings, name: str) -> Bucket:
+def _bucket(settings: Settings, name: str) -> "Bucket":
+    from truestyle.infra.s3 import Bucket  # noqa: PLC0415 - as above
+
     files = settings.files
     key, secret, token = files.aws_access_key_id, files.aws_secret_access_key, files.aws_session_token
     return Bucket(name, files.aws_region, files.s3_endpoint, key, secret, token)

@@ -17,7 +17,7 @@ from truestyle.infra import mongo, sql
 from truestyle.infra.cache import RedisCache
 from truestyle.infra.mail import NOT_TAKEN, SmtpMailer
 from truestyle.infra.mongo import MongoRefusedError, Server
-from truestyle.infra.redis import FAILURES, TIMEOUT
+from truestyle.infra.redis import TIMEOUT, failures
 from truestyle.infra.storage import StorageRefusedError
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.tables import AWAY
@@ -124,7 +124,7 @@ async def cache(shop: Shop) -> list[Finding]:
     began = asyncio.get_running_loop().time()
     try:
         version = await shop.cache.version()
-    except FAILURES as error:
+    except failures() as error:
         return [wrong("redis", _trouble(error))]
     took = (asyncio.get_running_loop().time() - began) * 1000
     if int(version.split(".")[0]) < OLDEST_REDIS:

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from truestyle.infra import redis
-from truestyle.infra.redis import FAILURES, TIMEOUT, Breaker
+from truestyle.infra.redis import TIMEOUT, Breaker, failures
 
 log = structlog.get_logger("cache")
 
@@ -95,7 +95,7 @@ class RedisCache:
         try:
             async with asyncio.timeout(TIMEOUT):
                 raw = await self._redis.get(f"truestyle:{key}")
-        except FAILURES as error:
+        except failures() as error:
             self._failed("get", error)
             return None
         self._breaker.answered()
@@ -112,7 +112,7 @@ class RedisCache:
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._redis.set(f"truestyle:{key}", orjson.dumps(value), ex=seconds)
-        except FAILURES as error:
+        except failures() as error:
             self._failed("set", error)
         else:
             self._breaker.answered()
@@ -126,7 +126,7 @@ class RedisCache:
         try:
             async with asyncio.timeout(TIMEOUT):
                 return bool(await self._redis.ping())
-        except FAILURES:
+        except failures():
             return False
 
     async def version(self) -> str:

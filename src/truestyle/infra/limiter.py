@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
 from truestyle.infra.rates import MOST_KEYS, Charge, Rate, Verdict, Windows, judge
-from truestyle.infra.redis import FAILURES, TIMEOUT, Breaker, connect
+from truestyle.infra.redis import TIMEOUT, Breaker, connect, failures
 from truestyle.kit.errors import Unavailable
 from truestyle.kit.groupcommit import GroupCommit
 
@@ -58,7 +57,7 @@ class Limiter:
         self._elsewhere: OrderedDict[str, tuple[int, float]] = (
             OrderedDict()
         )  # hits by others, and until when they count
-        self._redis: Redis | None = connect(redis_host) if redis_host else None
+        self._redis = connect(redis_host) if redis_host else None
         # One connection: what arrives while Redis is asked goes to it together, next.
         self._queue: GroupCommit[Asked, Told] = GroupCommit(self._ask, most=256, deadline=2 * TIMEOUT)
 
@@ -81,7 +80,9 @@ class Limiter:
         if self._redis is not None and self.breaker.closed():
             try:
                 verdict, hits = await self._queue.submit((self.breaker.failures, charges))
-            except (*FAILURES, Unavailable):
+            except Unavailable:
+                pass
+            except failures():
                 pass
             else:
                 if verdict.allowed:
@@ -114,7 +115,7 @@ class Limiter:
                     numbers = [number for one in charges for number in (one.rate.most, one.rate.seconds)]
                     pipeline.eval(SCRIPT, len(charges), *[PREFIX + one.key for one in charges], *numbers)
                 answers = await pipeline.execute(raise_on_error=False)
-        except FAILURES as error:
+        except failures() as error:
             self.breaker.failed()
             log.warning("limits_without_redis", error=type(error).__name__)
             return [error] * len(batch)

@@ -1,19 +1,31 @@
-"""Redis: how we connect, and a breaker so that one that hangs costs its time-out once, not with every request."""
+"""Redis: how we connect, and a breaker so that one that hangs costs its time-out once, not with every request.
+
+Its client is imported where there is a Redis: it would weigh 7 MB in every process.
+"""
 
 import time
+from typing import TYPE_CHECKING
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 TIMEOUT = 0.2  # seconds; with retries a hung Redis would hang the shop
 REST = 5.0  # seconds that a Redis which failed is left alone
-FAILURES = (RedisError, OSError, TimeoutError)
 
 
-def connect(address: str) -> Redis:
+def failures() -> tuple[type[Exception], ...]:
+    """What a Redis raises that is away or hangs."""
+    from redis.exceptions import RedisError  # noqa: PLC0415 - see above
+
+    return RedisError, OSError, TimeoutError
+
+
+def connect(address: str) -> "Redis":
     """A client for REDIS_HOST (a URL, or `host:port`)."""
+    from redis.asyncio import Redis  # noqa: PLC0415 - see above
+    from redis.asyncio.retry import Retry  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
     url = address if "://" in address else f"redis://{address}"
     return Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0))
 

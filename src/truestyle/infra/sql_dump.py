@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from truestyle.infra.dump import Batch
 from truestyle.infra.sql import ANSWERS_WITHIN
-from truestyle.kit.tables import INSERT
+from truestyle.kit.tables import insert_of
 
 BATCH = 1000  # rows
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
@@ -55,7 +55,7 @@ async def rows(connection: AsyncConnection, table: Table) -> AsyncIterator[Batch
 
 async def write(connection: AsyncConnection, table: Table, documents: Sequence[bytes]) -> None:
     """Add rows, leaving those alone that are there."""
-    insert = INSERT[connection.dialect.name](table).on_conflict_do_nothing(index_elements=["id"])
+    insert = insert_of(connection.dialect)(table).on_conflict_do_nothing(index_elements=["id"])
     for first in range(0, len(documents), BATCH):
         part = [bson.decode(one, AWARE) for one in documents[first : first + BATCH]]
         await connection.execute(insert, part)

@@ -13,7 +13,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from text_unidecode import unidecode
 
 if TYPE_CHECKING:
     import typst
@@ -55,8 +54,15 @@ def _fonts() -> "typst.Fonts":
 def shown(text: str) -> str:
     """A text in letters that the fonts have, with places to break in long words."""
     text = unicodedata.normalize("NFC", text)
-    text = " ".join("".join(one if _has(one) else unidecode(one) for one in text).split())
+    text = " ".join("".join(one if _has(one) else _in_ours(one) for one in text).split())
     return LONG_WORD.sub(lambda word: "\u200b".join(word[0][at : at + 6] for at in range(0, len(word[0]), 6)), text)
+
+
+def _in_ours(letter: str) -> str:
+    from text_unidecode import unidecode  # noqa: PLC0415 - heavy, and only for letters that no font has
+
+    found: str = unidecode(letter)
+    return found
 
 
 def _has(letter: str) -> bool:

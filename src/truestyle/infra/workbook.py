@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import IO, Self
 
 import structlog
-import xlsxwriter
 
 MOST_ROWS = 1_048_576  # of a sheet, the header too
 LONGEST = 32_767  # characters of a cell
@@ -37,6 +36,8 @@ class Workbook:
     """One sheet below a row of headings."""
 
     def __init__(self, file: IO[bytes], title: str, headings: Sequence[Heading]) -> None:
+        import xlsxwriter  # noqa: PLC0415 - heavy, and only for who asks for .xlsx
+
         self._book = xlsxwriter.Workbook(file, PLAIN)
         self._sheet = self._book.add_worksheet(title)
         self._next, self._closed, self._headings = 1, False, headings

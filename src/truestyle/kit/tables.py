@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bson import ObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 from sqlalchemy import ColumnElement, DateTime, FromClause, String, and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -25,7 +25,6 @@ from truestyle.kit.trail import Watch
 
 WITHIN = 5.0  # seconds that a piece of work may take
 AWAY = (SQLAlchemyError, OSError, TimeoutError)
-INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 D = TypeVar("D", bound=Document)
 Condition = ColumnElement[bool]
 
@@ -64,6 +63,11 @@ class Moment(TypeDecorator[datetime]):
         """From UTC."""
         del dialect
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def insert_of(dialect: Dialect) -> Any:
+    """The `insert` of PostgreSQL or SQLite, which can do nothing on conflict; that of the other is not imported."""
+    return import_module(f"sqlalchemy.dialects.{dialect.name}").insert
 
 
 def plain_text(length: int) -> String:
@@ -143,7 +147,7 @@ class TableRepository(Generic[D]):
         """Store rows, leaving those alone whose id is known: adding again is harmless. How many were new."""
         if not documents:
             return 0
-        insert = INSERT[self.engine.dialect.name]
+        insert = insert_of(self.engine.dialect)
         rows = [one.model_dump(mode="python") for one in documents]
         async with self.transaction() as connection:
             there = await connection.execute(

