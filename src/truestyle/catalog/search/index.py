@@ -10,7 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from truestyle.catalog.search.bits import FEW, Bits, Numbers, each
+from truestyle.catalog.search.bits import FEW, Bits, Numbers, each, spread
 from truestyle.catalog.search.tree import Tree
 from truestyle.catalog.search.vocabulary import Vocabulary
 from truestyle.catalog.search.words import label_pairs, pairs
@@ -25,6 +25,9 @@ FIELDS = (
 WEIGHTS = {"name": 8, "type": 6, "brand": 5, "category": 4, "tags": 4, "looks": 3, "description": 1}
 WORDS = frozenset(f"word {field}" for field in WEIGHTS if field != "category")
 FEW_CHOICES = 16  # slots: values of facets are counted with every question, so they are bitmaps sooner
+RUPEES = (0, 250, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10_000, 15_000, 20_000, 30_000, 50_000, 100_000)
+EDGES = tuple(one * 100 for one in RUPEES)  # paise: where price buckets begin
+MOST_STARS = 4  # "4 and up" is the highest that ratings are counted from
 MOST_BEGINNINGS = 30  # words that begin alike and are looked for
 TITLES = ("word name", "word type", "word tags")
 SORTS = ("price", "rating", "popularity", "name", "created_at")
@@ -181,6 +184,11 @@ class Index:
                 found |= int(there[value])
         return found
 
+    def counts(self, kind: str, rows: int) -> dict[Any, int]:
+        """How many of these products have each value."""
+        raw = spread(rows)
+        return {value: one.among(rows, raw) for value, one in self.kinds.get(kind, {}).items()}
+
     def word(self, field: str, stem: str) -> int:
         """The products with a word in a field."""
         if field == "category":
@@ -302,6 +310,8 @@ def _values(row: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
         yield "size", label.casefold(), label
     for label in row["colors"]:
         yield "color", label.casefold(), label
+    yield "band", EDGES[bisect_right(EDGES, row["price"]) - 1], ""
+    yield "stars", min(MOST_STARS, round(row["rating"]["average"] * 100) // 100), ""
     yield "in_stock", row["in_stock"], ""
     yield "discounted", row["discounted"], ""
 

@@ -10,14 +10,10 @@ from truestyle.auth.models import Caller
 from truestyle.auth.permissions import Permission
 from truestyle.catalog.products.models import ProductStatus
 from truestyle.catalog.products.reading import Filters
-from truestyle.catalog.search.bits import spread
-from truestyle.catalog.search.index import Index
+from truestyle.catalog.search.index import EDGES, MOST_STARS, Index
 from truestyle.catalog.search.models import Facets, FacetValue, PriceBucket, PriceFacet
 
 MOST_VALUES = 100  # of one facet
-STARS = (4, 3, 2, 1)
-RUPEES = (0, 250, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10_000, 15_000, 20_000, 30_000, 50_000, 100_000)
-EDGES = tuple(one * 100 for one in RUPEES)  # paise: where price buckets begin
 LISTED = ("brand", "product_type", "occasion", "gender", "tag", "size", "color")
 
 
@@ -83,19 +79,27 @@ def facets(index: Index, among: int, conditions: Mapping[str, int]) -> Facets:
         name: passing(among, conditions, name) if name in conditions else whole
         for name in (*LISTED, "category", "rating", "price")
     }
-    rated = [(stars, index.rating.between(stars * 100, None, left["rating"]).bit_count()) for stars in STARS]
     return Facets(
         **{name: _values(index, name, left[name]) for name in LISTED},
         category=_categories(index, left["category"]),
-        rating=[FacetValue(value=str(stars), label=f"{stars} and up", count=count) for stars, count in rated if count],
+        rating=_ratings(index, left["rating"]),
         price=_prices(index, left["price"]),
     )
 
 
+def _ratings(index: Index, rows: int) -> list[FacetValue]:
+    found, count = list[FacetValue](), 0
+    stars = index.counts("stars", rows)
+    for least in range(MOST_STARS, 0, -1):
+        count += stars.get(least, 0)
+        if count:
+            found.append(FacetValue(value=str(least), label=f"{least} and up", count=count))
+    return found
+
+
 def _values(index: Index, kind: str, rows: int) -> list[FacetValue]:
-    raw = spread(rows)
-    counted = [(one.among(rows, raw), one.label, value) for value, one in index.kinds.get(kind, {}).items()]
-    return _first(counted)
+    there = index.kinds.get(kind, {})
+    return _first((count, there[value].label, value) for value, count in index.counts(kind, rows).items())
 
 
 def _categories(index: Index, rows: int) -> list[FacetValue]:
@@ -125,11 +129,10 @@ def _prices(index: Index, rows: int) -> PriceFacet:
     span = index.price.span(rows)
     if span is None:
         return PriceFacet(min=None, max=None, buckets=[])
-    buckets, below = list[PriceBucket](), 0
-    for edge, following in zip(EDGES, (*EDGES[1:], None), strict=True):
-        reached = rows.bit_count() if following is None else index.price.at_most(following - 1, rows).bit_count()
-        if reached > below:
-            most = None if following is None else following - 1
-            buckets.append(PriceBucket(min=edge, max=most, count=reached - below))
-        below = reached
+    there = index.counts("band", rows)
+    buckets = [
+        PriceBucket(min=edge, max=None if following is None else following - 1, count=there[edge])
+        for edge, following in zip(EDGES, (*EDGES[1:], None), strict=True)
+        if there.get(edge)
+    ]
     return PriceFacet(min=span[0], max=span[1], buckets=buckets)
