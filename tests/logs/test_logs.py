@@ -115,8 +115,8 @@ async def test_rows_past_their_retention_go(side: Side) -> None:
 
 async def test_a_batch_delivered_twice_is_there_once(side: Side) -> None:
     rows = [LogRow(kind=LogKind.NOTE, message=str(number)) for number in range(5)]
-    assert await side.shop.logs.add(rows) == 5
-    assert await side.shop.logs.add([*rows, LogRow(kind=LogKind.NOTE, message="new")]) == 1
+    await side.shop.logs.add(rows)
+    await side.shop.logs.add([*rows, LogRow(kind=LogKind.NOTE, message="new")])
     assert await rows_of(side, LogKind.NOTE) == 6
 
 

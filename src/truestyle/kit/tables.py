@@ -143,21 +143,21 @@ class TableRepository(Generic[D]):
         async with self.transaction() as connection:
             return [self._load(dict(row)) for row in (await connection.execute(chosen)).mappings()]
 
-    async def add(self, documents: Sequence[D]) -> int:
-        """Store rows, leaving those alone whose id is known: adding again is harmless. How many were new."""
+    async def add(self, documents: Sequence[D]) -> None:
+        """Store rows, leaving those alone whose id is known: adding again is harmless."""
         if not documents:
-            return 0
+            return
         insert = insert_of(self.engine.dialect)
         rows = [one.model_dump(mode="python") for one in documents]
         async with self.transaction() as connection:
-            there = await connection.execute(
-                select(self.table.c.id).where(self.table.c.id.in_([one.id for one in documents]))
-            )
-            known = set(there.scalars())
+            known = set() if self.unaudited else await self._known(connection, documents)
             await connection.execute(insert(self.table).on_conflict_do_nothing(index_elements=["id"]), rows)
-            fresh = [row for row in rows if row["id"] not in known]
-            await self._tell([(None, row) for row in fresh])
-        return len(fresh)
+            await self._tell([(None, row) for row in rows if row["id"] not in known])
+
+    async def _known(self, connection: AsyncConnection, documents: Sequence[D]) -> set[Any]:
+        key = self.table.c.id
+        found = await connection.execute(select(key).where(key.in_([one.id for one in documents])))
+        return set(found.scalars())
 
     async def change(self, key: ObjectId, values: Mapping[str, Any], version: int | None = None) -> D:
         """Set fields of a row. Raises NotFound, VersionConflict, Unavailable."""
