@@ -51,6 +51,10 @@ class Bench:
             raise RuntimeError(msg)
         return self.store.url
 
+    def cpu(self) -> float:
+        """Seconds of CPU that the store's processes have used so far. Linux only, else 0."""
+        return (self.store.cpu() if self.store else None) or 0.0
+
     async def yard(self) -> float:
         """Y: requests a second of the yardstick, now."""
         return (await load.get(self.yardstick.url, "/", self.pace.yard_seconds)).rate

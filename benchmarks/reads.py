@@ -45,6 +45,19 @@ async def _picture_known(bench: Bench) -> Reading:
     return Reading.of(await load.get(bench.url, path, bench.pace.seconds, headers=known, expected=304))
 
 
+async def _token(bench: Bench) -> Reading:
+    """CPU time of a request with a token, less that of the same without; a guest's would come from the page cache."""
+    [buyer] = await stock.buyers(bench.shop, [[]])
+    path, spent = f"{PREFIX}/occasions", list[float]()
+    for headers in ({}, buyer.headers):
+        asked = {"cache-control": "no-cache", **headers}
+        before = bench.cpu()
+        found = await load.get(bench.url, path, bench.pace.seconds, headers=asked)
+        spent.append((bench.cpu() - before) / found.count)
+    without, with_token = spent
+    return Reading(None, {"µs": (with_token - without) * 1e6, "µs without": without * 1e6})
+
+
 async def _cart(bench: Bench) -> Reading:
     [buyer] = await stock.buyers(bench.shop, [bench.stocked.skus[:12:4]])
     return Reading.of(await load.get(bench.url, f"{PREFIX}/cart", bench.pace.seconds, headers=buyer.headers))
@@ -71,6 +84,7 @@ CASES = (
     Case("lookups", "20 occasions", partial(_get, "/occasions"), budget=WARM),
     Case("picture", "300 kB picture", _picture, budget="≥ 0.25 Y"),
     Case("picture-304", "the same, known already", _picture_known, budget="≥ 0.4 Y"),
+    Case("token", "what a token costs: CPU of a request", _token, budget="≤ 120 µs"),
     Case("cart", "one's own cart of 3 lines", _cart),
     Case("cart-add", "put a piece into a cart", _add),
 )
