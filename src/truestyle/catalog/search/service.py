@@ -75,6 +75,8 @@ async def find(
     told = narrowing.facets(index, matched.rows, conditions) if facets else None
     ids = [index.entry(slot).id for slot in slots]  # before others may run and the index change
     rows = await store.products.cards_of(ids, visible(caller))
+    if total is not None:
+        total -= len(ids) - len(rows)  # gone or hidden since the index was told
     return Listed(Found(rows, query, total, following), told)
 
 
