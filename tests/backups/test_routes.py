@@ -1,7 +1,7 @@
 """/backup-logs and /restore-logs over HTTP, with a worker that does what is asked."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -46,7 +46,8 @@ async def test_a_backup_is_made_told_and_restored(app: FastAPI, client: httpx.As
     await work(shop)
     row = (await client.get(f"/backup-logs/{row['id']}", headers=admin.headers)).json()
     assert (row["status"], row["notes"], row["encrypted"]) == ("good", "Before the sale.", False)
-    assert row["started_at"] <= row["finished_at"]
+    began, ended = (datetime.fromisoformat(row[name]) for name in ("started_at", "finished_at"))
+    assert began <= ended
     folder = shop.settings.backups.backup_base_path / row["path"]
     assert folder.is_dir()
     assert row["size"] == sum(one.stat().st_size for one in folder.glob("*.gz"))
